@@ -1,0 +1,2 @@
+//! The `stemedb` program.
+fn main() {}
