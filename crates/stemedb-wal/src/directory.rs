@@ -1,0 +1,137 @@
+//! The journal's directory: which files are in it, and reading them whole.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::IoContext;
+use crate::format::{
+    SEGMENT_FILE_BYTES_MAX, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentHeaderFault,
+    parse_segment_file_name, segment_file_name,
+};
+use crate::vfs::{OpenMode, Vfs, VfsFile, read_full_at};
+use crate::{Corruption, Error, FORMAT_VERSION, Fault};
+
+/// File in which the holder of the lock writes its process id, as information only.
+pub(crate) const PID_FILE: &str = "pid";
+const TORN_SUFFIX: &str = ".torn";
+
+/// What a directory holds, by name alone.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Numbers of the segments, ascending.
+    pub(crate) segments: Vec<u64>,
+    /// Files of ours that an interrupted operation left behind.
+    pub(crate) leftovers: Vec<String>,
+    /// Names that are not the journal's.
+    pub(crate) foreign: Vec<OsString>,
+}
+
+/// Path of segment `number`.
+pub(crate) fn segment_path(directory: &Path, number: u64) -> PathBuf {
+    directory.join(segment_file_name(number))
+}
+
+/// Sorts the names in a directory into segments, leftovers and what is not ours.
+pub(crate) fn list(vfs: &dyn Vfs, directory: &Path) -> Result<Listing, Error> {
+    let mut listing = Listing::default();
+    for name in vfs.list(directory).context("list", directory)? {
+        match name.to_str() {
+            Some(text) if parse_segment_file_name(text).is_some() => {
+                listing.segments.extend(parse_segment_file_name(text));
+            }
+            Some(text) if is_leftover(text) => listing.leftovers.push(text.to_owned()),
+            Some(text) if text == PID_FILE || text.ends_with(TORN_SUFFIX) => {}
+            _ => listing.foreign.push(name),
+        }
+    }
+    listing.segments.sort_unstable();
+    listing.leftovers.sort_unstable();
+    listing.foreign.sort_unstable();
+    Ok(listing)
+}
+
+fn is_leftover(name: &str) -> bool {
+    let stem = name.strip_suffix(".tmp").unwrap_or_default();
+    stem.starts_with("spare-") || stem.starts_with("recover-")
+}
+
+/// Fails unless the numbers are 1, 2, 3 and so on.
+pub(crate) fn check_dense(directory: &Path, segments: &[u64]) -> Result<(), Error> {
+    for (expected, number) in (1..).zip(segments) {
+        if *number != expected {
+            return Err(Error::Gap {
+                path: directory.to_owned(),
+                from: expected,
+                to: number.saturating_sub(1),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A segment's file, opened, with its length checked against what a segment can be.
+pub(crate) struct SegmentFile {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Box<dyn VfsFile>,
+    pub(crate) bytes: u64,
+}
+
+impl SegmentFile {
+    pub(crate) fn open(vfs: &dyn Vfs, directory: &Path, number: u64) -> Result<Self, Error> {
+        let path = segment_path(directory, number);
+        let file = vfs.open(&path, OpenMode::Read).context("open", &path)?;
+        let bytes = file.length().context("look up the length of", &path)?;
+        if bytes > SEGMENT_FILE_BYTES_MAX {
+            return Err(corruption(&path, 0, Fault::Oversize).into());
+        }
+        Ok(Self { path, file, bytes })
+    }
+
+    /// Reads `length` bytes from `offset`, fewer where the file ends.
+    pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, Error> {
+        let length = length.min(self.bytes.saturating_sub(offset));
+        let mut buffer = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        let read =
+            read_full_at(self.file.as_ref(), &mut buffer, offset).context("read", &self.path)?;
+        buffer.truncate(read);
+        Ok(buffer)
+    }
+
+    /// Reads the header; `None` where it is damaged.
+    pub(crate) fn header(&self) -> Result<Option<SegmentHeader>, Error> {
+        let bytes = self.read(0, SEGMENT_HEADER_BYTES as u64)?;
+        let Some(raw) = bytes.first_chunk::<SEGMENT_HEADER_BYTES>() else {
+            return Ok(None);
+        };
+        match SegmentHeader::decode(raw) {
+            Ok(header) => Ok(Some(header)),
+            Err(SegmentHeaderFault::Damaged) => Ok(None),
+            Err(SegmentHeaderFault::Version(found)) => Err(Error::UnsupportedVersion {
+                path: self.path.clone(),
+                found,
+                supported: FORMAT_VERSION,
+            }),
+        }
+    }
+}
+
+/// A corruption of which no more than the place is known.
+pub(crate) fn corruption(path: &Path, offset: u64, fault: Fault) -> Corruption {
+    Corruption {
+        path: path.to_owned(),
+        offset,
+        group: None,
+        sequence: None,
+        fault,
+    }
+}
+
+/// A name for what recovery drops from a segment, not used before.
+pub(crate) fn torn_path(vfs: &dyn Vfs, directory: &Path, number: u64) -> Result<PathBuf, Error> {
+    let names = vfs.list(directory).context("list", directory)?;
+    let free = (1_u64..).find_map(|attempt| {
+        let name = format!("{number:016x}-{attempt}{TORN_SUFFIX}");
+        (!names.iter().any(|taken| taken.to_str() == Some(&name))).then(|| directory.join(name))
+    });
+    Ok(free.unwrap_or_else(|| directory.join(format!("{number:016x}{TORN_SUFFIX}"))))
+}

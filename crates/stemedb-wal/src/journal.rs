@@ -1,0 +1,218 @@
+//! An open journal.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::reader::{JournalReader, Start};
+use crate::shared::{Progress, Shared};
+use crate::writer::Writer;
+use crate::{
+    AppendError, Error, JournalId, LockedDirectory, Log, Mark, Options, RecoveryReport,
+    SegmentInfo, Trust,
+};
+
+/// An append-only log of records, durable and hash-chained. One may be open per directory.
+///
+/// Dropping it writes what was queued, ends the log thread and releases the lock; [`close`](Self::close) does the same and says how it went.
+#[derive(Debug)]
+pub struct Journal {
+    shared: Arc<Shared>,
+    report: RecoveryReport,
+    thread: Option<JoinHandle<Result<(), AppendError>>>,
+}
+
+/// Where a journal stands; everything in it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalState {
+    /// The journal's identity.
+    pub journal: JournalId,
+    /// The last group with records; `None` in a journal without records.
+    pub head: Option<Mark>,
+    /// The segments in order.
+    pub segments: Vec<SegmentInfo>,
+    /// Bytes of all groups.
+    pub group_bytes: u64,
+}
+
+impl JournalState {
+    /// Sequence of the last durable record, 0 where there is none.
+    #[must_use]
+    pub fn durable_sequence(&self) -> u64 {
+        self.head.map_or(0, |head| head.sequence)
+    }
+}
+
+impl Journal {
+    /// Opens the journal in a directory with default settings, recovers it, and creates it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] where it is open already, [`Error::Corruption`] and [`Error::Gap`] where acknowledged records are damaged,
+    /// [`Error::UnsupportedVersion`], [`Error::Io`]. A refusal leaves every file as it was.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, Error> {
+        Options::default().open(directory)
+    }
+
+    /// Opens the journal of a directory whose lock is held; `cursors` are those of the stores that were built from it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`Error::StoreAheadOfJournal`] or [`Error::ForeignStore`] where a cursor does not fit.
+    pub fn open_locked(locked: LockedDirectory, cursors: &[Mark]) -> Result<Self, Error> {
+        let log = locked.open(cursors)?;
+        Self::start(log)
+    }
+
+    fn start(log: Log) -> Result<Self, Error> {
+        let shared = Arc::new(Shared::new(&log));
+        let report = log.report().clone();
+        let directory = shared.directory.clone();
+        let for_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("stemedb-wal".to_owned())
+            .spawn(move || crate::thread::run(log, &for_thread))
+            .map_err(|source| Error::Io {
+                operation: "start the log thread of",
+                path: directory,
+                source,
+            })?;
+        Ok(Self {
+            shared,
+            report,
+            thread: Some(thread),
+        })
+    }
+
+    /// Appends one record and gives its sequence; the record is durable when this returns (under
+    /// [`Durability::Interval`](crate::Durability::Interval) it is written).
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; after [`AppendError::Unknown`] nothing more is accepted.
+    pub fn append(&mut self, record: impl Into<Vec<u8>>) -> Result<u64, AppendError> {
+        let appended = self.writer().append(record).wait()?;
+        Ok(appended.first_sequence)
+    }
+
+    /// A handle that takes part in group commit; as many as are wanted.
+    #[must_use]
+    pub fn writer(&self) -> Writer {
+        Writer::new(Arc::clone(&self.shared), Trust::Unverified)
+    }
+
+    /// A handle whose records are marked as verified: for a caller who has checked their signatures.
+    #[must_use]
+    pub fn trusted_writer(&self) -> Writer {
+        Writer::new(Arc::clone(&self.shared), Trust::Verified)
+    }
+
+    /// A reader of what is durable, from a place on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`] and [`Error::Io`] where the place cannot be found.
+    pub fn reader(&self, start: Start) -> Result<JournalReader, Error> {
+        JournalReader::new(Arc::clone(&self.shared), start)
+    }
+
+    /// Where the journal stands.
+    #[must_use]
+    pub fn state(&self) -> JournalState {
+        state_of(&self.shared)
+    }
+
+    /// A handle that tells where the journal stands, without the journal.
+    #[must_use]
+    pub fn watch(&self) -> JournalWatch {
+        JournalWatch(Arc::clone(&self.shared))
+    }
+
+    /// What recovery found and did when this journal was opened.
+    #[must_use]
+    pub fn report(&self) -> &RecoveryReport {
+        &self.report
+    }
+
+    /// The journal's directory.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        self.shared.directory.clone()
+    }
+
+    /// Writes what was queued, covers the last group, and closes the files.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`] where that failed; everything that was acknowledged before stays durable.
+    pub fn close(mut self) -> Result<(), AppendError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), AppendError> {
+        self.shared.close_queue();
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            None | Some(Err(_)) => Err(AppendError::Closed),
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.thread.is_some()
+            && let Err(error) = self.end()
+        {
+            tracing::error!(directory = %self.shared.directory.display(), %error, "the journal was not closed cleanly");
+        }
+    }
+}
+
+/// Tells where a journal stands; it holds neither the lock nor the files.
+#[derive(Clone, Debug)]
+pub struct JournalWatch(Arc<Shared>);
+
+impl JournalWatch {
+    /// Where the journal stands.
+    #[must_use]
+    pub fn state(&self) -> JournalState {
+        state_of(&self.0)
+    }
+
+    /// Sequence of the last durable record, 0 where there is none.
+    #[must_use]
+    pub fn durable_sequence(&self) -> u64 {
+        self.0.progress().head.map_or(0, |head| head.sequence)
+    }
+
+    /// The failure after which the journal accepts nothing more.
+    #[must_use]
+    pub fn failure(&self) -> Option<AppendError> {
+        self.0.progress().failure.clone()
+    }
+
+    /// A reader of what is durable, from a place on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`] and [`Error::Io`] where the place cannot be found.
+    pub fn reader(&self, start: Start) -> Result<JournalReader, Error> {
+        JournalReader::new(Arc::clone(&self.0), start)
+    }
+}
+
+fn state_of(shared: &Shared) -> JournalState {
+    let progress = shared.progress();
+    let Progress {
+        head,
+        segments,
+        group_bytes,
+        ..
+    } = &*progress;
+    JournalState {
+        journal: shared.journal,
+        head: *head,
+        segments: segments.clone(),
+        group_bytes: *group_bytes,
+    }
+}

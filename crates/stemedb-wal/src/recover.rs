@@ -1,0 +1,562 @@
+//! Recovery: looks at a journal's directory, decides by the table, carries it out.
+//!
+//! Nothing is written before every decision is made, so a refusal leaves the files as they were.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::decision::{Action, Behind, Header, Position, Witness, decide};
+use crate::directory::{
+    Listing, SegmentFile, check_dense, corruption, list, segment_path, torn_path,
+};
+use crate::error::IoContext;
+use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::group::{check_group, mark_of};
+use crate::scan::{ChainEnd, Found, Scan, Segment, Tail, is_zero};
+use crate::vfs::{OpenMode, Vfs, write_all_at};
+use crate::{Corruption, Error, Fault, JournalId, Mark};
+
+/// What recovery found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// The journal was created by this call.
+    pub created: bool,
+    /// The last segment had not been closed cleanly, and its groups were copied and synced anew.
+    pub rewritten: bool,
+    /// An unacknowledged tail was dropped, and kept in a file of its own.
+    pub torn: Option<Torn>,
+    /// Segments whose seal was completed.
+    pub seals_finished: Vec<u64>,
+    /// Names in the directory that are not the journal's; they are left alone.
+    pub foreign: Vec<OsString>,
+}
+
+/// An unacknowledged tail that recovery dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// Number of the segment that it was in.
+    pub segment: u64,
+    /// Offset at which it began, in bytes.
+    pub offset: u64,
+    /// How many bytes it had, zeros at its end left out.
+    pub bytes: u64,
+    /// The file that keeps it; `None` where it was nothing but zeros.
+    pub kept: Option<PathBuf>,
+}
+
+/// One segment of an open journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Its number.
+    pub number: u64,
+    /// Number of its first group.
+    pub first_group: u64,
+    /// Sequence of the first record that it can hold.
+    pub first_sequence: u64,
+    /// Bytes of its groups.
+    pub group_bytes: u64,
+}
+
+/// Everything that a log needs to go on at the journal's end.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) journal: JournalId,
+    pub(crate) segments: Vec<SegmentInfo>,
+    pub(crate) chain: ChainEnd,
+    /// Where the groups of the last segment end.
+    pub(crate) end: u64,
+    /// Where the last group begins.
+    pub(crate) last_offset: u64,
+    /// What the last group says is durable.
+    pub(crate) covered_upto: u64,
+    pub(crate) head: Option<Mark>,
+    pub(crate) report: RecoveryReport,
+}
+
+/// Decisions that were made and not yet carried out.
+#[derive(Debug, Default)]
+struct Plan {
+    finish_seals: Vec<(u64, u64)>,
+    drop_segment: Option<(u64, Vec<u8>)>,
+    rewrite: Option<Rewrite>,
+}
+
+#[derive(Debug)]
+struct Rewrite {
+    number: u64,
+    kept: Vec<u8>,
+    dropped: Vec<u8>,
+}
+
+/// Recovers the journal in a directory that holds at least one segment.
+pub(crate) fn recover(
+    vfs: &dyn Vfs,
+    directory: &Path,
+    cursors: &[Mark],
+) -> Result<Recovered, Error> {
+    let listing = list(vfs, directory)?;
+    check_dense(directory, &listing.segments)?;
+    let survey = Survey {
+        vfs,
+        directory,
+        cursors,
+    };
+    let (mut recovered, plan) = survey.run(&listing)?;
+    survey.check_cursors(&recovered)?;
+    for name in &listing.leftovers {
+        let path = directory.join(name);
+        vfs.remove(&path).context("remove", &path)?;
+    }
+    recovered.report = plan.carry_out(vfs, directory)?;
+    recovered.report.foreign = listing.foreign;
+    Ok(recovered)
+}
+
+struct Survey<'a> {
+    vfs: &'a dyn Vfs,
+    directory: &'a Path,
+    cursors: &'a [Mark],
+}
+
+impl Survey<'_> {
+    fn run(&self, listing: &Listing) -> Result<(Recovered, Plan), Error> {
+        let mut headers = Vec::with_capacity(listing.segments.len());
+        for number in &listing.segments {
+            let file = SegmentFile::open(self.vfs, self.directory, *number)?;
+            headers.push(file.header()?);
+        }
+        let first =
+            headers.first().copied().flatten().ok_or_else(|| {
+                corruption(&segment_path(self.directory, 1), 0, Fault::SegmentHeader)
+            })?;
+        let last_number = headers.len() as u64;
+        let mut plan = Plan::default();
+        let last_is_bad = headers.last().is_some_and(Option::is_none);
+        let sound = self.check_headers(first.journal, &headers)?;
+        let mut segments = self.check_sealed(&sound, &mut plan)?;
+        let last = *sound.last().unwrap_or(&first);
+        let scan = if last_is_bad {
+            self.drop_last(last, last_number, &mut plan)?
+        } else {
+            self.scan_last(last, &mut plan)?
+        };
+        let head = self.find_head(&sound, &scan)?;
+        segments.push(segment_info(&last, scan.end));
+        let recovered = Recovered {
+            journal: first.journal,
+            segments,
+            chain: scan.chain,
+            end: scan.end,
+            last_offset: scan.groups.last().map_or(0, |found| found.place.offset),
+            covered_upto: covered_upto(&last, &scan),
+            head,
+            report: RecoveryReport::default(),
+        };
+        Ok((recovered, plan))
+    }
+
+    /// Every header but the last must be sound, and each must fit its place.
+    fn check_headers(
+        &self,
+        journal: JournalId,
+        headers: &[Option<SegmentHeader>],
+    ) -> Result<Vec<SegmentHeader>, Error> {
+        let mut sound: Vec<SegmentHeader> = Vec::with_capacity(headers.len());
+        for (number, header) in (1_u64..).zip(headers) {
+            let path = segment_path(self.directory, number);
+            let is_last = number == headers.len() as u64;
+            let Some(header) = header else {
+                if is_last && number > 1 {
+                    break;
+                }
+                return Err(corruption(&path, 0, Fault::SegmentHeader).into());
+            };
+            let continues = sound.last().is_none_or(|before| {
+                before.first_group < header.first_group
+                    && before.first_sequence <= header.first_sequence
+            });
+            let starts = number > 1 || ChainEnd::before(header) == ChainEnd::START;
+            if header.number != number || header.journal != journal || !continues || !starts {
+                return Err(corruption(&path, 0, Fault::SegmentIdentity).into());
+            }
+            sound.push(*header);
+        }
+        Ok(sound)
+    }
+
+    /// Checks the end of every segment whose successor's header is sound.
+    fn check_sealed(
+        &self,
+        sound: &[SegmentHeader],
+        plan: &mut Plan,
+    ) -> Result<Vec<SegmentInfo>, Error> {
+        let mut segments = Vec::with_capacity(sound.len());
+        for pair in sound.windows(2) {
+            let [header, successor] = pair else { continue };
+            let (end, behind) = self.look_behind_named(header, successor)?;
+            match decide(Position::Sealed, Header::Sound, behind, Witness::None) {
+                Action::FinishSeal => plan.finish_seals.push((header.number, end)),
+                Action::Accept => {}
+                _ => {
+                    return Err(Corruption {
+                        path: segment_path(self.directory, header.number),
+                        offset: successor.previous_offset,
+                        group: successor.first_group.checked_sub(1),
+                        sequence: None,
+                        fault: Fault::Chain,
+                    }
+                    .into());
+                }
+            }
+            segments.push(segment_info(header, end));
+        }
+        Ok(segments)
+    }
+
+    /// Where the group ends that the successor's header names, and what is behind it.
+    fn look_behind_named(
+        &self,
+        header: &SegmentHeader,
+        successor: &SegmentHeader,
+    ) -> Result<(u64, Behind), Error> {
+        let file = SegmentFile::open(self.vfs, self.directory, header.number)?;
+        let offset = successor.previous_offset;
+        let bytes = file.read(offset, file.bytes)?;
+        let segment = Segment {
+            journal: header.journal,
+            number: header.number,
+            bytes: &[],
+        };
+        let place = segment.place(usize::try_from(offset).unwrap_or(usize::MAX));
+        let Ok(group) = check_group(&bytes, place) else {
+            return Ok((offset, Behind::Damage));
+        };
+        let is_named = group.hash == successor.previous_hash
+            && group.number.checked_add(1) == Some(successor.first_group)
+            && group.next_sequence() == Some(successor.first_sequence);
+        let end = offset + group.group_bytes();
+        let rest = bytes.get(usize::try_from(group.group_bytes()).unwrap_or(usize::MAX)..);
+        let behind = match rest {
+            Some([]) if is_named => Behind::Nothing,
+            Some(rest) if is_named && is_zero(rest) => Behind::Zeros,
+            _ => Behind::Damage,
+        };
+        Ok((end, behind))
+    }
+
+    fn read_segment(&self, number: u64) -> Result<Vec<u8>, Error> {
+        let file = SegmentFile::open(self.vfs, self.directory, number)?;
+        file.read(0, file.bytes)
+    }
+
+    /// The last segment, whose header is sound.
+    fn scan_last(&self, header: SegmentHeader, plan: &mut Plan) -> Result<Scan, Error> {
+        let mut bytes = self.read_segment(header.number)?;
+        let segment = Segment {
+            journal: header.journal,
+            number: header.number,
+            bytes: &bytes,
+        };
+        let scan = segment.scan(ChainEnd::before(&header));
+        let (behind, fault) = behind(scan.tail);
+        let damaged = scan.chain.next_group;
+        let proof = segment
+            .proven_durable_behind(scan.end)
+            .filter(|_| behind == Behind::Damage);
+        let witness = self.witness(proof.is_some_and(|upto| upto >= damaged), &scan);
+        let position = if header.number == 1 {
+            Position::First
+        } else {
+            Position::Last
+        };
+        match decide(position, Header::Sound, behind, witness) {
+            Action::Accept => {}
+            Action::RefuseStoreAhead => return Err(self.store_ahead(&scan)),
+            Action::RefuseCorruption => return Err(self.damaged(header.number, &scan, fault)),
+            _ => {
+                let dropped = bytes.split_off(usize::try_from(scan.end).unwrap_or(usize::MAX));
+                plan.rewrite = Some(Rewrite {
+                    number: header.number,
+                    kept: bytes,
+                    dropped,
+                });
+            }
+        }
+        Ok(scan)
+    }
+
+    /// The last segment's header is bad: its predecessor is the last one again, unless something says that it must not be.
+    fn drop_last(&self, header: SegmentHeader, last: u64, plan: &mut Plan) -> Result<Scan, Error> {
+        let bytes = self.read_segment(header.number)?;
+        let segment = Segment {
+            journal: header.journal,
+            number: header.number,
+            bytes: &bytes,
+        };
+        let scan = segment.scan(ChainEnd::before(&header));
+        let (behind, fault) = behind(scan.tail);
+        match decide(Position::Sealed, Header::Sound, behind, Witness::None) {
+            Action::Accept => {}
+            Action::FinishSeal => plan.finish_seals.push((header.number, scan.end)),
+            _ => return Err(self.damaged(header.number, &scan, fault)),
+        }
+        let dropped = self.read_segment(last)?;
+        let unborn = Segment {
+            journal: header.journal,
+            number: last,
+            bytes: &dropped,
+        };
+        let proof = unborn.proven_durable_behind(SEGMENT_HEADER_BYTES as u64);
+        let witness = self.witness(
+            proof.is_some_and(|upto| upto >= scan.chain.next_group),
+            &scan,
+        );
+        match decide(Position::Last, Header::Bad, behind, witness) {
+            Action::RefuseStoreAhead => return Err(self.store_ahead(&scan)),
+            Action::RefuseCorruption => {
+                return Err(Corruption {
+                    path: segment_path(self.directory, last),
+                    offset: 0,
+                    group: Some(scan.chain.next_group),
+                    sequence: Some(scan.chain.next_sequence),
+                    fault: Fault::SegmentHeader,
+                }
+                .into());
+            }
+            _ => plan.drop_segment = Some((last, dropped)),
+        }
+        Ok(scan)
+    }
+
+    fn witness(&self, group_says_so: bool, scan: &Scan) -> Witness {
+        if group_says_so {
+            Witness::Group
+        } else if self
+            .cursors
+            .iter()
+            .any(|cursor| cursor.group >= scan.chain.next_group)
+        {
+            Witness::Store
+        } else {
+            Witness::None
+        }
+    }
+
+    fn damaged(&self, number: u64, scan: &Scan, fault: Fault) -> Error {
+        Corruption {
+            path: segment_path(self.directory, number),
+            offset: scan.end,
+            group: Some(scan.chain.next_group),
+            sequence: Some(scan.chain.next_sequence),
+            fault,
+        }
+        .into()
+    }
+
+    fn store_ahead(&self, scan: &Scan) -> Error {
+        let ahead = self.cursors.iter().max_by_key(|cursor| cursor.group);
+        Error::StoreAheadOfJournal {
+            store: ahead.map_or(0, |cursor| cursor.sequence),
+            group: ahead.map_or(0, |cursor| cursor.group),
+            journal: scan.chain.next_sequence.saturating_sub(1),
+        }
+    }
+
+    /// The last group with records; in the last segment as a rule, since a segment is begun by a group with records.
+    fn find_head(&self, sound: &[SegmentHeader], last: &Scan) -> Result<Option<Mark>, Error> {
+        if let Some(mark) = last_mark(last) {
+            return Ok(Some(mark));
+        }
+        for header in sound.iter().rev().skip(1) {
+            let bytes = self.read_segment(header.number)?;
+            let segment = Segment {
+                journal: header.journal,
+                number: header.number,
+                bytes: &bytes,
+            };
+            if let Some(mark) = last_mark(&segment.scan(ChainEnd::before(header))) {
+                return Ok(Some(mark));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A cursor must name a group that the journal holds, by number and by hash.
+    fn check_cursors(&self, recovered: &Recovered) -> Result<(), Error> {
+        for cursor in self.cursors {
+            check_mark(self.vfs, self.directory, recovered, cursor)?;
+        }
+        Ok(())
+    }
+}
+
+/// Fails unless the journal holds the group that `mark` names, by number and by hash.
+pub(crate) fn check_mark(
+    vfs: &dyn Vfs,
+    directory: &Path,
+    recovered: &Recovered,
+    mark: &Mark,
+) -> Result<(), Error> {
+    if mark.journal != recovered.journal {
+        return Err(Error::foreign_id(
+            mark.group,
+            mark.journal,
+            recovered.journal,
+        ));
+    }
+    if recovered.head == Some(*mark) {
+        return Ok(());
+    }
+    let ahead = || Error::StoreAheadOfJournal {
+        store: mark.sequence,
+        group: mark.group,
+        journal: recovered.head.map_or(0, |head| head.sequence),
+    };
+    if recovered.head.is_none_or(|head| mark.group > head.group) {
+        return Err(ahead());
+    }
+    let info = recovered
+        .segments
+        .iter()
+        .rev()
+        .find(|info| info.first_group <= mark.group);
+    let number = info.ok_or_else(ahead)?.number;
+    let file = SegmentFile::open(vfs, directory, number)?;
+    let bytes = file.read(0, file.bytes)?;
+    let header = file
+        .header()?
+        .ok_or_else(|| corruption(&file.path, 0, Fault::SegmentHeader))?;
+    let segment = Segment {
+        journal: recovered.journal,
+        number,
+        bytes: &bytes,
+    };
+    let scan = segment.scan(ChainEnd::before(&header));
+    let found = scan
+        .groups
+        .iter()
+        .find(|found| found.header.number == mark.group);
+    let found = found.ok_or_else(|| corruption(&file.path, scan.end, Fault::Chain))?;
+    if mark_of(&found.header, found.place) == Some(*mark) {
+        Ok(())
+    } else {
+        Err(Error::foreign_hash(
+            mark.group,
+            mark.hash,
+            found.header.hash,
+        ))
+    }
+}
+
+/// What the last segment proves durable: all before it by its name, and what its last group says.
+fn covered_upto(header: &SegmentHeader, scan: &Scan) -> u64 {
+    let said = scan
+        .groups
+        .last()
+        .map_or(0, |found| found.header.durable_upto);
+    said.max(header.first_group.saturating_sub(1))
+}
+
+fn segment_info(header: &SegmentHeader, end: u64) -> SegmentInfo {
+    SegmentInfo {
+        number: header.number,
+        first_group: header.first_group,
+        first_sequence: header.first_sequence,
+        group_bytes: end.saturating_sub(SEGMENT_HEADER_BYTES as u64),
+    }
+}
+
+fn last_mark(scan: &Scan) -> Option<Mark> {
+    let mark = |found: &Found| mark_of(&found.header, found.place);
+    scan.groups.iter().rev().find_map(mark)
+}
+
+fn behind(tail: Tail) -> (Behind, Fault) {
+    match tail {
+        Tail::Exact => (Behind::Nothing, Fault::NoGroup),
+        Tail::Zeros => (Behind::Zeros, Fault::NoGroup),
+        Tail::Damaged(fault) => (Behind::Damage, fault),
+    }
+}
+
+impl Plan {
+    /// Does what was decided. Each step leaves a directory that recovers to the same journal.
+    fn carry_out(self, vfs: &dyn Vfs, directory: &Path) -> Result<RecoveryReport, Error> {
+        let mut report = RecoveryReport::default();
+        for (number, end) in self.finish_seals {
+            finish_seal(vfs, &segment_path(directory, number), end)?;
+            report.seals_finished.push(number);
+        }
+        if let Some((number, bytes)) = self.drop_segment {
+            report.torn = keep_torn(vfs, directory, number, &bytes)?;
+            let path = segment_path(directory, number);
+            vfs.remove(&path).context("remove", &path)?;
+            vfs.sync_directory(directory).context("sync", directory)?;
+        }
+        if let Some(rewrite) = self.rewrite {
+            let torn = keep_torn(vfs, directory, rewrite.number, &rewrite.dropped)?;
+            report.torn = torn.map(|torn| Torn {
+                offset: rewrite.kept.len() as u64,
+                ..torn
+            });
+            replace_segment(vfs, directory, &rewrite)?;
+            report.rewritten = true;
+        }
+        Ok(report)
+    }
+}
+
+fn finish_seal(vfs: &dyn Vfs, path: &Path, end: u64) -> Result<(), Error> {
+    let file = vfs.open(path, OpenMode::Write).context("open", path)?;
+    file.set_len(end).context("cut", path)?;
+    file.sync_data().context("sync", path)
+}
+
+// Durability:
+// 1. The kept groups are written to a file of their own and synced: what an earlier, failed fsync left in the page cache alone is now
+//    on the device, or this fails.
+// 2. The rename puts the whole file in place; a crash before it leaves a leftover, which is removed.
+// 3. The directory is synced before anything that was kept is published.
+fn replace_segment(vfs: &dyn Vfs, directory: &Path, rewrite: &Rewrite) -> Result<(), Error> {
+    let aside = directory.join(format!("recover-{:016x}.tmp", rewrite.number));
+    write_new(vfs, &aside, &rewrite.kept)?;
+    let path = segment_path(directory, rewrite.number);
+    vfs.rename(&aside, &path).context("rename", &aside)?;
+    vfs.sync_directory(directory).context("sync", directory)
+}
+
+/// Keeps what is dropped, zeros at its end left out; it is durable before the original goes.
+fn keep_torn(
+    vfs: &dyn Vfs,
+    directory: &Path,
+    segment: u64,
+    dropped: &[u8],
+) -> Result<Option<Torn>, Error> {
+    let length = dropped
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |at| at + 1);
+    if length == 0 {
+        return Ok(None);
+    }
+    let path = torn_path(vfs, directory, segment)?;
+    let aside = directory.join(format!("recover-{segment:016x}-torn.tmp"));
+    write_new(vfs, &aside, dropped.get(..length).unwrap_or(dropped))?;
+    vfs.rename(&aside, &path).context("rename", &aside)?;
+    vfs.sync_directory(directory).context("sync", directory)?;
+    Ok(Some(Torn {
+        segment,
+        offset: 0,
+        bytes: length as u64,
+        kept: Some(path),
+    }))
+}
+
+/// Writes a new file and syncs it.
+pub(crate) fn write_new(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let file = vfs
+        .open(path, OpenMode::CreateNew)
+        .context("create", path)?;
+    write_all_at(file.as_ref(), bytes, 0).context("write", path)?;
+    file.sync_data().context("sync", path)
+}

@@ -1,0 +1,401 @@
+//! What the log thread, the writers and the readers share.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::format::{GROUP_PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX, framed_bytes};
+use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo, Trust};
+
+/// What an append is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Sequence of the first record of the request.
+    pub first_sequence: u64,
+    /// How many records the request held.
+    pub records: u32,
+    /// What the acknowledgement waited for.
+    pub durability: Durability,
+}
+
+impl Appended {
+    /// Sequence of the last record of the request.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.first_sequence + u64::from(self.records).saturating_sub(1)
+    }
+}
+
+pub(crate) type Answer = Result<Appended, AppendError>;
+
+/// Records that go into one group together.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) records: Vec<Vec<u8>>,
+    pub(crate) trust: Trust,
+    pub(crate) framed_bytes: usize,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+impl Request {
+    /// Checks the limits before a byte is written.
+    pub(crate) fn new(
+        records: Vec<Vec<u8>>,
+        trust: Trust,
+    ) -> Result<(Self, oneshot::Receiver<Answer>), AppendError> {
+        let mut total: usize = 0;
+        for record in &records {
+            if record.len() > RECORD_BYTES_MAX {
+                return Err(AppendError::TooLarge {
+                    bytes: record.len(),
+                    bytes_max: RECORD_BYTES_MAX,
+                });
+            }
+            total = total.saturating_add(framed_bytes(record.len()));
+        }
+        if total > GROUP_PAYLOAD_BYTES_MAX {
+            return Err(AppendError::TooLarge {
+                bytes: total,
+                bytes_max: GROUP_PAYLOAD_BYTES_MAX,
+            });
+        }
+        let (answer, receiver) = oneshot::channel();
+        let request = Self {
+            records,
+            trust,
+            framed_bytes: total,
+            answer,
+        };
+        Ok((request, receiver))
+    }
+}
+
+/// Whether the consumer of the journal keeps up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gate {
+    /// It does, or there is none.
+    #[default]
+    Open,
+    /// It is too far behind: appends wait.
+    Waiting,
+    /// It is too far behind and has failed: appends are refused.
+    Refusing { behind_bytes: u64, limit_bytes: u64 },
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    requests: VecDeque<Request>,
+    framed_bytes: usize,
+    gate: Gate,
+    /// Those who wait for room; they are told to try again.
+    waiting: Vec<oneshot::Sender<()>>,
+    closed: bool,
+}
+
+/// What is durable.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    pub(crate) head: Option<Mark>,
+    pub(crate) durable_group: u64,
+    pub(crate) group_bytes: u64,
+    pub(crate) segments: Vec<SegmentInfo>,
+    pub(crate) failure: Option<AppendError>,
+    pub(crate) closed: bool,
+    recent: VecDeque<Group>,
+    recent_bytes: u64,
+    consumer: Option<ConsumerState>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ConsumerState {
+    consumed_bytes: u64,
+    limit_bytes: u64,
+    failed: bool,
+}
+
+/// State shared by all handles of one open journal.
+///
+/// Ordering: `progress` may be held while `queue` is taken, never the reverse.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) journal: JournalId,
+    pub(crate) directory: PathBuf,
+    pub(crate) options: Options,
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    progress: Mutex<Progress>,
+    advanced: Condvar,
+}
+
+/// What the log thread does next.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Requests(Vec<Request>),
+    /// Nothing arrived for as long as was asked for.
+    Idle,
+    /// The journal closes, and nothing is left to write.
+    Close,
+}
+
+/// What became of a request that was offered.
+pub(crate) enum Offer {
+    Taken,
+    /// There is no room: wait for the signal, then offer it again.
+    Full(Request, oneshot::Receiver<()>),
+    Refused(AppendError),
+}
+
+impl Shared {
+    pub(crate) fn new(log: &crate::Log) -> Self {
+        Self {
+            journal: log.journal(),
+            directory: log.directory().to_owned(),
+            options: log.options().clone(),
+            queue: Mutex::default(),
+            arrived: Condvar::new(),
+            progress: Mutex::new(Progress {
+                head: log.head(),
+                durable_group: log.last_group(),
+                group_bytes: log.group_bytes_total(),
+                segments: log.segments().to_vec(),
+                failure: None,
+                closed: false,
+                recent: VecDeque::new(),
+                recent_bytes: 0,
+                consumer: None,
+            }),
+            advanced: Condvar::new(),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Offers a request to the log thread. One request is always taken where nothing else waits, however large it is.
+    pub(crate) fn offer(&self, request: Request) -> Offer {
+        let mut queue = self.queue();
+        if queue.closed {
+            return Offer::Refused(AppendError::Closed);
+        }
+        if let Gate::Refusing {
+            behind_bytes,
+            limit_bytes,
+        } = queue.gate
+        {
+            return Offer::Refused(AppendError::Backpressure {
+                behind_bytes,
+                limit_bytes,
+            });
+        }
+        let room = queue.framed_bytes + request.framed_bytes <= self.options.queue_bytes_max
+            || queue.requests.is_empty();
+        if queue.gate == Gate::Waiting || !room {
+            let (signal, signalled) = oneshot::channel();
+            queue.waiting.push(signal);
+            return Offer::Full(request, signalled);
+        }
+        queue.framed_bytes += request.framed_bytes;
+        queue.requests.push_back(request);
+        self.arrived.notify_one();
+        Offer::Taken
+    }
+
+    /// Waits for requests and takes as many as fit one group.
+    pub(crate) fn next_work(&self, timeout: Option<Duration>) -> Work {
+        let mut queue = self.queue();
+        loop {
+            if !queue.requests.is_empty() {
+                return Work::Requests(queue.take_group());
+            }
+            if queue.closed {
+                return Work::Close;
+            }
+            queue = match timeout {
+                None => self
+                    .arrived
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(timeout) => {
+                    let (queue, result) = self
+                        .arrived
+                        .wait_timeout(queue, timeout)
+                        .unwrap_or_else(PoisonError::into_inner);
+                    if result.timed_out() && queue.requests.is_empty() && !queue.closed {
+                        return Work::Idle;
+                    }
+                    queue
+                }
+            };
+        }
+    }
+
+    /// Takes no more requests; those that were taken are still written.
+    pub(crate) fn close_queue(&self) {
+        let mut queue = self.queue();
+        queue.closed = true;
+        queue.signal_waiting();
+        self.arrived.notify_all();
+    }
+
+    /// Makes groups visible to readers. They are durable.
+    pub(crate) fn publish(&self, groups: Vec<Group>, log: &crate::Log) {
+        let mut progress = self.progress();
+        for group in groups {
+            progress.durable_group = group.number();
+            progress.head = group.mark().or(progress.head);
+            progress.group_bytes += group.header().group_bytes();
+            progress.keep_recent(group, self.options.recent_bytes_max as u64);
+        }
+        if progress.segments.len() == log.segments().len() {
+            if let (Some(to), Some(from)) = (progress.segments.last_mut(), log.segments().last()) {
+                *to = *from;
+            }
+        } else {
+            progress.segments = log.segments().to_vec();
+        }
+        self.regulate(&progress);
+        self.advanced.notify_all();
+    }
+
+    /// Tells everybody that the journal takes nothing more.
+    pub(crate) fn fail(&self, error: &AppendError) {
+        self.progress().failure = Some(error.clone());
+        self.advanced.notify_all();
+    }
+
+    /// The log thread has ended.
+    pub(crate) fn ended(&self) {
+        self.close_queue();
+        self.queue().requests.clear();
+        self.progress().closed = true;
+        self.advanced.notify_all();
+    }
+
+    /// Waits until something changes or the time is over.
+    pub(crate) fn wait_advanced<'a>(
+        &self,
+        progress: MutexGuard<'a, Progress>,
+        timeout: Duration,
+    ) -> MutexGuard<'a, Progress> {
+        self.advanced
+            .wait_timeout(progress, timeout)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    pub(crate) fn wake_readers(&self) {
+        drop(self.progress());
+        self.advanced.notify_all();
+    }
+
+    /// Begins to hold appends back when the consumer is more than `limit_bytes` behind.
+    pub(crate) fn attach_consumer(&self, consumed_bytes: u64, limit_bytes: u64) {
+        let mut progress = self.progress();
+        progress.consumer = Some(ConsumerState {
+            consumed_bytes,
+            limit_bytes,
+            failed: false,
+        });
+        self.regulate(&progress);
+    }
+
+    pub(crate) fn consumed(&self, consumed_bytes: u64) {
+        let mut progress = self.progress();
+        if let Some(consumer) = progress.consumer.as_mut() {
+            consumer.consumed_bytes = consumed_bytes;
+        }
+        self.regulate(&progress);
+    }
+
+    pub(crate) fn consumer_failed(&self) {
+        let mut progress = self.progress();
+        if let Some(consumer) = progress.consumer.as_mut() {
+            consumer.failed = true;
+        }
+        self.regulate(&progress);
+    }
+
+    pub(crate) fn detach_consumer(&self) {
+        let mut progress = self.progress();
+        progress.consumer = None;
+        self.regulate(&progress);
+    }
+
+    fn regulate(&self, progress: &Progress) {
+        let gate = progress.gate();
+        let mut queue = self.queue();
+        if queue.gate != gate {
+            queue.gate = gate;
+            queue.signal_waiting();
+        }
+    }
+}
+
+impl Queue {
+    /// The first request, and those behind it that fit the same group.
+    fn take_group(&mut self) -> Vec<Request> {
+        let mut taken = Vec::new();
+        let mut framed_bytes = 0;
+        while let Some(request) = self.requests.front() {
+            framed_bytes += request.framed_bytes;
+            if framed_bytes > GROUP_PAYLOAD_BYTES_MAX && !taken.is_empty() {
+                break;
+            }
+            taken.extend(self.requests.pop_front());
+        }
+        let taken_bytes: usize = taken.iter().map(|request| request.framed_bytes).sum();
+        self.framed_bytes -= taken_bytes;
+        self.signal_waiting();
+        taken
+    }
+
+    fn signal_waiting(&mut self) {
+        for signal in self.waiting.drain(..) {
+            // Whoever stopped waiting needs no signal.
+            drop(signal.send(()));
+        }
+    }
+}
+
+impl Progress {
+    fn keep_recent(&mut self, group: Group, bytes_max: u64) {
+        self.recent_bytes += group.header().group_bytes();
+        self.recent.push_back(group);
+        while self.recent_bytes > bytes_max {
+            let Some(oldest) = self.recent.pop_front() else {
+                break;
+            };
+            self.recent_bytes -= oldest.header().group_bytes();
+        }
+    }
+
+    /// A recent group, if it is still in memory.
+    pub(crate) fn recent(&self, number: u64) -> Option<Group> {
+        let first = self.recent.front()?.number();
+        let index = usize::try_from(number.checked_sub(first)?).ok()?;
+        self.recent.get(index).cloned()
+    }
+
+    fn gate(&self) -> Gate {
+        let Some(consumer) = self.consumer else {
+            return Gate::Open;
+        };
+        let behind_bytes = self.group_bytes.saturating_sub(consumer.consumed_bytes);
+        if behind_bytes <= consumer.limit_bytes {
+            Gate::Open
+        } else if consumer.failed {
+            Gate::Refusing {
+                behind_bytes,
+                limit_bytes: consumer.limit_bytes,
+            }
+        } else {
+            Gate::Waiting
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The log thread: drains the queue, writes a group, syncs it, publishes it, answers.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::shared::{Appended, Request, Shared, Work};
+use crate::{AppendError, Durability, Group, Log, Spare};
+
+/// Runs until the queue is closed and empty; gives the outcome of closing the log.
+pub(crate) fn run(log: Log, shared: &Arc<Shared>) -> Result<(), AppendError> {
+    // Whoever waits is told also if this thread panics.
+    let _ended = EndGuard(shared);
+    let mut driver = Driver {
+        log,
+        shared,
+        spare: None,
+        unsynced: Vec::new(),
+        sync_due: None,
+    };
+    loop {
+        match shared.next_work(driver.timeout()) {
+            Work::Requests(requests) => driver.append(requests),
+            Work::Idle => driver.idle(),
+            Work::Close => return driver.close(),
+        }
+    }
+}
+
+struct EndGuard<'a>(&'a Shared);
+
+impl Drop for EndGuard<'_> {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
+struct Driver<'a> {
+    log: Log,
+    shared: &'a Shared,
+    spare: Option<JoinHandle<io::Result<Spare>>>,
+    /// Groups that were acknowledged under [`Durability::Interval`] and wait for their fsync.
+    unsynced: Vec<Group>,
+    sync_due: Option<Duration>,
+}
+
+impl Driver<'_> {
+    /// How long to wait for requests before something else is due; `None` for ever.
+    fn timeout(&self) -> Option<Duration> {
+        if self.log.is_poisoned() {
+            return None;
+        }
+        if let Some(due) = self.sync_due {
+            return Some(due.saturating_sub(self.now()));
+        }
+        (!self.log.is_covered()).then_some(self.log.options().idle_after)
+    }
+
+    fn now(&self) -> Duration {
+        self.log.options().vfs.monotonic()
+    }
+
+    fn append(&mut self, requests: Vec<Request>) {
+        let mut builder = self.log.begin_group();
+        let mut answers = Vec::with_capacity(requests.len());
+        let durability = self.log.options().durability;
+        for request in requests {
+            let appended = Appended {
+                first_sequence: builder.next_sequence(),
+                records: u32::try_from(request.records.len()).unwrap_or(u32::MAX),
+                durability,
+            };
+            for record in &request.records {
+                builder.push(record, request.trust);
+            }
+            answers.push((request.answer, appended));
+        }
+        self.join_spare(builder.payload_bytes());
+        let result = self.log.write(builder).and_then(|group| self.settle(group));
+        if let Err(error) = &result {
+            self.report(error);
+        }
+        for (answer, appended) in answers {
+            // Whoever stopped waiting for the answer gets none.
+            drop(answer.send(result.clone().map(|()| appended)));
+        }
+        self.prepare_spare();
+    }
+
+    /// Makes the group durable, now or when it is due.
+    fn settle(&mut self, group: Group) -> Result<(), AppendError> {
+        self.unsynced.push(group);
+        let now = self.now();
+        let due = match self.log.options().durability {
+            Durability::Sync => now,
+            Durability::Interval(interval) => *self.sync_due.get_or_insert(now + interval),
+        };
+        if now < due {
+            return Ok(());
+        }
+        self.sync()
+    }
+
+    fn sync(&mut self) -> Result<(), AppendError> {
+        self.sync_due = None;
+        let result = self.log.sync();
+        let groups = std::mem::take(&mut self.unsynced);
+        if result.is_ok() {
+            self.shared.publish(groups, &self.log);
+        }
+        result.map(|_| ())
+    }
+
+    fn idle(&mut self) {
+        let result = match self.sync_due {
+            Some(due) if self.now() < due => Ok(()),
+            Some(_) => self.sync(),
+            None => self.cover(),
+        };
+        if let Err(error) = result {
+            self.report(&error);
+        }
+    }
+
+    fn cover(&mut self) -> Result<(), AppendError> {
+        self.join_spare(0);
+        let covering = self.log.cover()?;
+        self.shared
+            .publish(covering.into_iter().collect(), &self.log);
+        Ok(())
+    }
+
+    fn report(&self, error: &AppendError) {
+        if self.log.is_poisoned() {
+            self.shared.fail(error);
+        }
+    }
+
+    /// Has the next segment prepared by a thread of its own, so that no append waits for it.
+    fn prepare_spare(&mut self) {
+        if self.spare.is_some() {
+            return;
+        }
+        if let Some(request) = self.log.spare_wanted() {
+            let thread = std::thread::Builder::new().name("stemedb-wal-spare".to_owned());
+            self.spare = thread.spawn(move || request.prepare()).ok();
+        }
+    }
+
+    /// Takes the spare when it is ready, and waits for it where the next group needs it.
+    fn join_spare(&mut self, payload_bytes: usize) {
+        let ready = |thread: &JoinHandle<_>| thread.is_finished();
+        let needed = self.log.would_rotate(payload_bytes);
+        if !self
+            .spare
+            .as_ref()
+            .is_some_and(|thread| needed || ready(thread))
+        {
+            return;
+        }
+        // A spare that could not be made is made, or refused, by the rotation itself.
+        if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
+            self.log.give_spare(spare);
+        }
+    }
+
+    fn close(mut self) -> Result<(), AppendError> {
+        if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
+            self.log.give_spare(spare);
+        }
+        if self.log.is_poisoned() {
+            return Ok(());
+        }
+        let result = self.sync().and_then(|()| self.cover());
+        if let Err(error) = &result {
+            self.report(error);
+            return result;
+        }
+        self.log.close()
+    }
+}

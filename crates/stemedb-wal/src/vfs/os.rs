@@ -1,0 +1,126 @@
+//! The files and clocks of the operating system.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where files and clocks come from"
+)]
+
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::{OpenMode, Vfs, VfsFile};
+
+/// Files and clocks of the operating system (Unix).
+#[derive(Clone, Copy, Debug)]
+pub struct OsVfs {
+    start: Instant,
+}
+
+impl Default for OsVfs {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+}
+
+impl Vfs for OsVfs {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Box<dyn VfsFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        match mode {
+            OpenMode::Read => {}
+            OpenMode::Write => {
+                options.write(true);
+            }
+            OpenMode::CreateNew => {
+                options.write(true).create_new(true);
+            }
+        }
+        Ok(Box::new(OsFile(options.open(path)?)))
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(directory)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect()
+    }
+
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
+        let mut missing = Vec::new();
+        let mut at = Some(directory);
+        while let Some(path) = at.filter(|path| !path.as_os_str().is_empty() && !path.is_dir()) {
+            missing.push(path);
+            at = path.parent();
+        }
+        for path in missing.into_iter().rev() {
+            fs::create_dir(path)?;
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+            self.sync_directory(parent.unwrap_or(Path::new(".")))?;
+        }
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+
+    fn lock(&self, directory: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
+        let handle = File::open(directory)?;
+        match handle.try_lock() {
+            Ok(()) => Ok(Box::new(handle)),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| {
+                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+            })
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+#[derive(Debug)]
+struct OsFile(File);
+
+impl VfsFile for OsFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+}
