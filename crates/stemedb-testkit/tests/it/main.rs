@@ -1,0 +1,5 @@
+//! Integration tests of the test kit, and of the repository itself.
+
+/// What holds for every file of the repository and no compiler checks.
+#[cfg(test)]
+mod tidy;
