@@ -87,14 +87,39 @@ fn is_product_source(path: &str) -> bool {
         && !unpublished.iter().any(|dir| path.starts_with(dir))
 }
 
-/// Whether code, comments aside, holds a path that begins with `name`.
+/// Whether code, comments aside, holds a path that begins with the crate `name`.
 fn names_crate(text: &str, name: &str) -> bool {
-    let path = format!("{name}::");
-    let code = text
+    let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
-    code.flat_map(|line| before_each(line, &path))
-        .any(is_path_start)
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let (rest, imports): (Vec<&str>, Vec<&str>) = code.split(';').map(split_own_import).unzip();
+    let is_module = imports.iter().any(|import| imports_module(import, name));
+    let path = format!("{name}::");
+    let mut befores = rest.iter().flat_map(|code| before_each(code, &path));
+    befores.any(|before| is_path_start(before) && (!is_module || before.ends_with("::")))
+}
+
+/// Splits off the import from this crate with which `statement` ends, if it does.
+fn split_own_import(statement: &str) -> (&str, &str) {
+    let starts = ["use crate::", "use super::", "use self::"];
+    let start = starts
+        .iter()
+        .filter_map(|start| statement.find(start))
+        .min();
+    statement.split_at(start.unwrap_or(statement.len()))
+}
+
+/// Whether `import` brings a module `name` of this crate into scope, which hides the crate `name`.
+fn imports_module(import: &str, name: &str) -> bool {
+    before_each(import, name).any(|before| {
+        let after = import[before.len() + name.len()..].trim_start();
+        let ends = after.is_empty()
+            || [",", "}", "::{self"]
+                .iter()
+                .any(|end| after.starts_with(end));
+        ends && !before.ends_with(is_word)
+    })
 }
 
 /// Whether a crate name may stand after `before`: `self::sled::` is a module, `::sled::` is the crate.
@@ -185,6 +210,18 @@ fn a_second_file_that_names_an_engine_is_found() {
             "crates/a/src/module.rs",
             "use crate::fjall::Adapter;\n// fjall::Database is elsewhere\nmy_fjall::x();\n",
         ),
+        file(
+            "crates/a/src/a.rs",
+            "use b;\nuse crate::engine::{\n    fjall::{self, Engine},\n};\nfjall::NAME;\n",
+        ),
+        file(
+            "crates/a/src/b.rs",
+            "use crate::fjall;\n::fjall::Database::open();\n",
+        ),
+        file(
+            "crates/a/src/c.rs",
+            "use crate::{fjall::Engine};\nfjall::Database::open();\n",
+        ),
         file("crates/a/src/fjall/tests.rs", "use fjall::Database;\n"),
         file(
             "crates/stemedb-testkit/src/disk.rs",
@@ -193,7 +230,12 @@ fn a_second_file_that_names_an_engine_is_found() {
     ]);
     assert_eq!(
         files_that_name("fjall", &tree),
-        ["crates/a/src/fjall.rs", "crates/a/src/other.rs"]
+        [
+            "crates/a/src/b.rs",
+            "crates/a/src/c.rs",
+            "crates/a/src/fjall.rs",
+            "crates/a/src/other.rs"
+        ]
     );
     assert_eq!(files_that_name("redb", &tree), [""; 0]);
 }
