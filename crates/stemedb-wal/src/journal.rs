@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use crate::mark::{Extent, check_mark};
 use crate::reader::{JournalReader, Start};
 use crate::shared::{Progress, Shared};
 use crate::writer::Writer;
@@ -189,6 +190,21 @@ impl JournalWatch {
     #[must_use]
     pub fn failure(&self) -> Option<AppendError> {
         self.0.progress().failure.clone()
+    }
+
+    /// Fails unless the journal holds the group that `mark` names, by number and by hash.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StoreAheadOfJournal`] and [`Error::ForeignStore`] where it does not, [`Error::Corruption`], [`Error::Io`].
+    pub fn check_mark(&self, mark: &Mark) -> Result<(), Error> {
+        let state = self.state();
+        let extent = Extent {
+            journal: state.journal,
+            head: state.head,
+            segments: &state.segments,
+        };
+        check_mark(self.0.options.vfs.as_ref(), &self.0.directory, extent, mark)
     }
 
     /// A reader of what is durable, from a place on.

@@ -53,6 +53,7 @@ pub mod format;
 mod group;
 mod journal;
 mod log;
+mod mark;
 mod options;
 mod reader;
 mod recover;

@@ -12,7 +12,7 @@ use crate::format::{
     ALIGNMENT_BYTES, Place, SEGMENT_HEADER_BYTES, SegmentHeader, segment_capacity_bytes,
 };
 use crate::group::{GroupFields, SealedGroup};
-use crate::recover::{Recovered, check_mark, recover, write_new};
+use crate::recover::{Recovered, recover, write_new};
 use crate::scan::ChainEnd;
 use crate::spare::{Spare, SpareRequest};
 use crate::vfs::{OpenMode, Vfs, VfsFile, fill_zeros, read_full_at, write_all_at};
@@ -249,15 +249,6 @@ impl Log {
         self.recovered
             .head
             .is_none_or(|head| head.group <= self.recovered.covered_upto)
-    }
-
-    /// Fails unless the journal holds the group that `mark` names.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::StoreAheadOfJournal`], [`Error::ForeignStore`], [`Error::Corruption`], [`Error::Io`].
-    pub fn check_mark(&self, mark: &Mark) -> Result<(), Error> {
-        check_mark(self.vfs(), &self.locked.directory, &self.recovered, mark)
     }
 
     /// Writes a group, without making it durable.

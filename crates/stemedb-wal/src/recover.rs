@@ -12,6 +12,7 @@ use crate::directory::{
 use crate::error::IoContext;
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::group::{check_group, mark_of};
+use crate::mark::{Extent, check_mark};
 use crate::scan::{ChainEnd, Found, Scan, Segment, Tail, is_zero};
 use crate::vfs::{OpenMode, Vfs, write_all_at};
 use crate::{Corruption, Error, Fault, JournalId, Mark};
@@ -71,6 +72,17 @@ pub(crate) struct Recovered {
     pub(crate) covered_upto: u64,
     pub(crate) head: Option<Mark>,
     pub(crate) report: RecoveryReport,
+}
+
+impl Recovered {
+    /// What a mark is compared with.
+    pub(crate) fn extent(&self) -> Extent<'_> {
+        Extent {
+            journal: self.journal,
+            head: self.head,
+            segments: &self.segments,
+        }
+    }
 }
 
 /// Decisions that were made and not yet carried out.
@@ -384,67 +396,10 @@ impl Survey<'_> {
     /// A cursor must name a group that the journal holds, by number and by hash.
     fn check_cursors(&self, recovered: &Recovered) -> Result<(), Error> {
         for cursor in self.cursors {
-            check_mark(self.vfs, self.directory, recovered, cursor)?;
+            let extent = recovered.extent();
+            check_mark(self.vfs, self.directory, extent, cursor)?;
         }
         Ok(())
-    }
-}
-
-/// Fails unless the journal holds the group that `mark` names, by number and by hash.
-pub(crate) fn check_mark(
-    vfs: &dyn Vfs,
-    directory: &Path,
-    recovered: &Recovered,
-    mark: &Mark,
-) -> Result<(), Error> {
-    if mark.journal != recovered.journal {
-        return Err(Error::foreign_id(
-            mark.group,
-            mark.journal,
-            recovered.journal,
-        ));
-    }
-    if recovered.head == Some(*mark) {
-        return Ok(());
-    }
-    let ahead = || Error::StoreAheadOfJournal {
-        store: mark.sequence,
-        group: mark.group,
-        journal: recovered.head.map_or(0, |head| head.sequence),
-    };
-    if recovered.head.is_none_or(|head| mark.group > head.group) {
-        return Err(ahead());
-    }
-    let info = recovered
-        .segments
-        .iter()
-        .rev()
-        .find(|info| info.first_group <= mark.group);
-    let number = info.ok_or_else(ahead)?.number;
-    let file = SegmentFile::open(vfs, directory, number)?;
-    let bytes = file.read(0, file.bytes)?;
-    let header = file
-        .header()?
-        .ok_or_else(|| corruption(&file.path, 0, Fault::SegmentHeader))?;
-    let segment = Segment {
-        journal: recovered.journal,
-        number,
-        bytes: &bytes,
-    };
-    let scan = segment.scan(ChainEnd::before(&header));
-    let found = scan
-        .groups
-        .iter()
-        .find(|found| found.header.number == mark.group);
-    let found = found.ok_or_else(|| corruption(&file.path, scan.end, Fault::Chain))?;
-    if mark_of(&found.header, found.place) == Some(*mark) {
-        Ok(())
-    } else {
-        Err(Error::foreign_hash(
-            mark.group,
-            mark.hash,
-            found.header.hash,
-        ))
     }
 }
 
