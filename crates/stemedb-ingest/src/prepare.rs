@@ -1,0 +1,102 @@
+//! The parallel stage: decode, validate, hash, check signatures, look up what is stored. In order, in bounded memory.
+
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use stemedb_core::signature::verify_batch;
+use stemedb_core::{Invalid, PendingSignature, Record, RecordId, Sequence};
+use stemedb_storage::Snapshot;
+use stemedb_wal::{Group, RecordRef, Trust};
+
+use crate::apply::Checked;
+use crate::codec::deserialize;
+
+/// Records that one task takes: enough for a batch verification of signatures to pay.
+const CHUNK_RECORDS: usize = 256;
+
+/// A record of the journal that waits to be checked.
+#[derive(Clone, Copy, Debug)]
+struct Raw<'a> {
+    record: RecordRef<'a>,
+    arrived_at_ms: u64,
+}
+
+/// A checked record, and the sequence under which its id is stored already.
+pub(crate) type Prepared = (Checked, Option<Sequence>);
+
+/// Prepares the records of `groups` in their order. `view` is everything that was applied before them.
+pub(crate) fn prepare(
+    pool: &ThreadPool,
+    groups: &[Group],
+    view: &dyn Snapshot,
+) -> stemedb_storage::Result<Vec<Prepared>> {
+    let raw: Vec<Raw<'_>> = groups
+        .iter()
+        .flat_map(|group| {
+            let arrived_at_ms = group.arrived_at_ms();
+            group.records().map(move |record| Raw {
+                record,
+                arrived_at_ms,
+            })
+        })
+        .collect();
+    if raw.len() <= CHUNK_RECORDS {
+        return prepare_chunk(&raw, view);
+    }
+    let chunks: Vec<&[Raw<'_>]> = raw.chunks(CHUNK_RECORDS).collect();
+    let prepared: stemedb_storage::Result<Vec<Vec<Prepared>>> =
+        pool.install(|| chunks.par_iter().map(|chunk| prepare_chunk(chunk, view)).collect());
+    Ok(prepared?.into_iter().flatten().collect())
+}
+
+fn prepare_chunk(chunk: &[Raw<'_>], view: &dyn Snapshot) -> stemedb_storage::Result<Vec<Prepared>> {
+    let mut buffer = Vec::new();
+    let mut pending = Vec::new();
+    let mut checked: Vec<Checked> = Vec::with_capacity(chunk.len());
+    for raw in chunk {
+        let outcome = check(raw.record, &mut buffer).map(|(id, record, signature)| {
+            pending.extend(signature.map(|signature| (checked.len(), signature)));
+            (id, record)
+        });
+        checked.push(Checked {
+            // The journal numbers records from 1.
+            sequence: Sequence::new(raw.record.sequence).unwrap_or(Sequence::FIRST),
+            arrived_at_ms: raw.arrived_at_ms,
+            payload: raw.record.bytes.to_vec(),
+            outcome,
+        });
+    }
+    for (index, invalid) in wrong_signatures(&pending) {
+        if let Some(checked) = checked.get_mut(index) {
+            checked.outcome = Err(invalid.to_string());
+        }
+    }
+    checked
+        .into_iter()
+        .map(|checked| {
+            let key = checked.identity_key();
+            let stored = key.map(|key| view.get(&key.encode())).transpose()?.flatten();
+            Ok((checked, stored.map(|value| value.sequence)))
+        })
+        .collect()
+}
+
+type Decoded = (RecordId, Record, Option<PendingSignature>);
+
+fn check(raw: RecordRef<'_>, buffer: &mut Vec<u8>) -> Result<Decoded, String> {
+    let record = deserialize(raw.bytes).map_err(|error| error.to_string())?;
+    let (id, signature) = record.check(buffer).map_err(|error| error.to_string())?;
+    let pending = signature.filter(|_| raw.trust == Trust::Unverified);
+    Ok((id, record, pending))
+}
+
+/// Verifies signatures together, and singly where together they fail: which of them are wrong.
+fn wrong_signatures(pending: &[(usize, PendingSignature)]) -> Vec<(usize, Invalid)> {
+    let signatures: Vec<PendingSignature> = pending.iter().map(|(_, signature)| *signature).collect();
+    if signatures.is_empty() || verify_batch(&signatures) {
+        return Vec::new();
+    }
+    let wrong = |(index, signature): &(usize, PendingSignature)| {
+        signature.verify().err().map(|invalid| (*index, invalid))
+    };
+    pending.iter().filter_map(wrong).collect()
+}

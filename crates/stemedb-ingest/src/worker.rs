@@ -1,0 +1,211 @@
+//! The ingest worker: takes durable groups, builds a batch, applies it, publishes it, wakes who waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rayon::ThreadPool;
+use stemedb_core::Sequence;
+use stemedb_storage::{Cursor, KVStore};
+use stemedb_wal::{Consumer, Group, JournalReader, JournalWatch, Mark, Wake};
+
+use crate::apply::BatchBuilder;
+use crate::options::Options;
+use crate::prepare::prepare;
+use crate::progress::{Health, Progress};
+use crate::{Error, Source};
+
+/// Follows a journal and applies it to a store, until it is interrupted or something fails.
+#[derive(Debug)]
+pub struct IngestWorker<S = JournalReader> {
+    source: S,
+    store: Arc<dyn KVStore>,
+    options: Options,
+    pool: ThreadPool,
+    progress: Arc<Progress>,
+    consumer: Option<Consumer>,
+    /// Whether the store shows what is applied: only once the whole journal is.
+    is_published: bool,
+    applied: Option<Cursor>,
+    bytes_since_checkpoint: u64,
+    is_checkpointed: bool,
+}
+
+/// What a look at the source gave.
+enum Step {
+    Applied,
+    CaughtUp,
+}
+
+impl IngestWorker {
+    /// A worker at the place where `store` stopped, after its cursors were found in the journal.
+    pub(crate) fn new(
+        watch: &JournalWatch,
+        store: Arc<dyn KVStore>,
+        options: Options,
+        progress: Arc<Progress>,
+    ) -> Result<Self, Error> {
+        for engine in store.cursors()? {
+            if let Some(cursor) = engine.cursor {
+                watch.check_mark(&mark(&cursor))?;
+            }
+        }
+        let cursor = store.cursor()?;
+        let source = watch.reader(cursor.map_or(stemedb_wal::Start::Beginning, |cursor| {
+            stemedb_wal::Start::AfterGroup(cursor.group)
+        }))?;
+        let consumer = source.consumer(options.behind_bytes_max);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads)
+            .thread_name(|index| format!("stemedb-prepare-{index}"))
+            .build()
+            .map_err(|error| Error::Start(Arc::new(std::io::Error::other(error))))?;
+        Ok(Self {
+            source,
+            store,
+            options,
+            pool,
+            progress,
+            consumer: Some(consumer),
+            is_published: false,
+            applied: cursor,
+            bytes_since_checkpoint: 0,
+            is_checkpointed: true,
+        })
+    }
+}
+
+impl<S: Source> IngestWorker<S> {
+    /// Runs until the source is interrupted or has ended, and makes a checkpoint then.
+    pub(crate) fn run(&mut self) -> Result<(), Error> {
+        self.progress.set_health(Health::Replaying);
+        loop {
+            let step = self.step()?;
+            let wake = match step {
+                Step::Applied => self.source.wait(Duration::ZERO),
+                Step::CaughtUp => {
+                    self.publish()?;
+                    self.source.wait(self.patience())
+                }
+            };
+            match wake {
+                Wake::Groups => {}
+                // Nothing arrived for a while: what was applied is made durable.
+                Wake::TimedOut => self.checkpoint()?,
+                Wake::Interrupted => return self.checkpoint(),
+                Wake::Ended => {
+                    while matches!(self.step()?, Step::Applied) {}
+                    self.publish()?;
+                    return self.checkpoint();
+                }
+            }
+        }
+    }
+
+    /// How long to wait for groups: until a checkpoint is due, if there is anything to make durable.
+    fn patience(&self) -> Duration {
+        if self.is_checkpointed {
+            Duration::from_secs(3600)
+        } else {
+            self.options.checkpoint_after
+        }
+    }
+
+    /// Applies one batch, if there is anything to apply.
+    fn step(&mut self) -> Result<Step, Error> {
+        let groups = self.take_groups()?;
+        let Some(last) = groups.iter().rev().find_map(Group::mark) else {
+            return Ok(if groups.is_empty() { Step::CaughtUp } else { Step::Applied });
+        };
+        let view = self.store.working_snapshot()?;
+        let prepared = prepare(&self.pool, &groups, view.as_ref())?;
+        drop(view);
+        let records = prepared.len() as u64;
+        let mut builder = BatchBuilder::default();
+        for (checked, stored) in prepared {
+            builder.push(checked, stored);
+        }
+        let bytes = builder.bytes();
+        let cursor = cursor(&last);
+        if let Some(batch) = builder.finish(cursor) {
+            self.store.apply(batch)?;
+        }
+        self.applied = Some(cursor);
+        self.is_checkpointed = false;
+        self.progress.count_batch(records);
+        if self.is_published {
+            self.publish()?;
+        }
+        if let Some(consumer) = &self.consumer {
+            consumer.consumed(self.source.passed_bytes());
+        }
+        self.bytes_since_checkpoint += bytes;
+        if self.bytes_since_checkpoint >= self.options.checkpoint_bytes {
+            self.checkpoint()?;
+        }
+        Ok(Step::Applied)
+    }
+
+    /// Whole groups, until a batch is full or nothing more is durable.
+    fn take_groups(&mut self) -> Result<Vec<Group>, Error> {
+        let mut groups = Vec::new();
+        let (mut records, mut bytes) = (0_u64, 0_u64);
+        while records < self.options.batch_records_max && bytes < self.options.batch_bytes_max {
+            let Some(group) = self.source.next_group()? else {
+                break;
+            };
+            records += u64::from(group.header().records);
+            bytes += group.header().group_bytes();
+            groups.push(group);
+        }
+        Ok(groups)
+    }
+
+    fn publish(&mut self) -> Result<(), Error> {
+        self.store.publish()?;
+        self.is_published = true;
+        self.progress
+            .publish(self.applied.map_or(0, |cursor| cursor.sequence.get()));
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        if self.is_checkpointed {
+            return Ok(());
+        }
+        self.store.persist()?;
+        self.is_checkpointed = true;
+        self.bytes_since_checkpoint = 0;
+        self.progress.count_checkpoint();
+        Ok(())
+    }
+
+    /// Lets go of the journal: appends that wait for this worker are refused from now on, if it failed, and no longer wait, if not.
+    pub(crate) fn end(&mut self, result: &Result<(), Error>) {
+        match self.consumer.take() {
+            Some(consumer) if result.is_err() => consumer.fail(),
+            other => drop(other),
+        }
+    }
+}
+
+/// A cursor in the journal's terms.
+#[must_use]
+pub fn mark(cursor: &Cursor) -> Mark {
+    Mark {
+        journal: stemedb_wal::JournalId(cursor.journal),
+        sequence: cursor.sequence.get(),
+        group: cursor.group,
+        hash: stemedb_wal::GroupHash(cursor.group_hash),
+    }
+}
+
+/// A mark in the store's terms. The journal numbers records from 1, so that a mark always has a sequence.
+#[must_use]
+pub fn cursor(mark: &Mark) -> Cursor {
+    Cursor {
+        journal: mark.journal.0,
+        sequence: Sequence::new(mark.sequence).unwrap_or(Sequence::FIRST),
+        group: mark.group,
+        group_hash: mark.hash.0,
+    }
+}
