@@ -1,0 +1,171 @@
+//! A batch: what one run of the ingest worker adds to a store, and the share of it that an engine gets.
+
+use crate::{
+    cursor::{Counts, Cursor, reached},
+    engine::Pair,
+    envelope,
+    error::{BatchFault, Error, Result},
+    ident::Sequence,
+    key::{self, Key, KeyKind, MetaKey, Role},
+    meta,
+};
+
+/// One entry to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Where it is stored. A key is written once: its content never changes.
+    pub key: Key,
+    /// The record it comes from.
+    pub sequence: Sequence,
+    /// When that record arrived: Unix milliseconds.
+    pub arrived_at_ms: u64,
+    /// What is stored.
+    pub content: Vec<u8>,
+}
+
+/// Everything that the records `first..=cursor.sequence` of the journal add to a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The first record that the batch covers.
+    pub first: Sequence,
+    /// The last group that the batch covers: its sequence is the last record of the batch.
+    pub cursor: Cursor,
+    /// The entries, in any order.
+    pub puts: Vec<Put>,
+    /// The records whose id was there already.
+    pub duplicates: Vec<Sequence>,
+}
+
+/// Which part of a batch an engine gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everything: it is the only engine of its store.
+    Whole,
+    /// What grows with the stream.
+    Stream,
+    /// What is small.
+    Small,
+}
+
+impl Scope {
+    const fn holds(self, kind: KeyKind) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Stream => matches!(key::engine(kind), Role::Stream),
+            Self::Small => matches!(key::engine(kind), Role::Small),
+        }
+    }
+
+    /// Whether the engine is written to by every batch, and keeps the chain of batches.
+    pub(crate) const fn has_chain(self) -> bool {
+        matches!(self, Self::Whole | Self::Stream)
+    }
+}
+
+/// What one engine commits for one batch, in one atomic write.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub(crate) writes: Vec<Pair>,
+    pub(crate) counts: Counts,
+}
+
+impl Batch {
+    /// Refuses a batch that contradicts itself, before an engine sees any of it.
+    pub(crate) fn check(&self) -> Result<()> {
+        let last = self.cursor.sequence;
+        let invalid = |fault| Error::InvalidBatch {
+            first: self.first,
+            last,
+            fault,
+        };
+        if last < self.first {
+            return Err(invalid(BatchFault::EndsBeforeItBegins));
+        }
+        let sequences = self.puts.iter().map(|put| put.sequence);
+        for sequence in sequences.chain(self.duplicates.iter().copied()) {
+            if sequence < self.first || sequence > last {
+                return Err(invalid(BatchFault::Outside(sequence)));
+            }
+        }
+        for put in &self.puts {
+            if put.key.kind().is_internal() {
+                return Err(invalid(BatchFault::InternalKey));
+            }
+            put.key.check()?;
+        }
+        Ok(())
+    }
+
+    /// Returns what an engine that has applied everything up to `done` must still write, or `None` if that is nothing.
+    pub(crate) fn share(
+        &self,
+        scope: Scope,
+        done: Option<&Cursor>,
+        counts: Counts,
+    ) -> Result<Option<Share>> {
+        let done = reached(done);
+        if self.cursor.sequence.get() <= done {
+            return Ok(None);
+        }
+        let mut share = Share {
+            writes: Vec::with_capacity(self.puts.len().saturating_add(3)),
+            counts,
+        };
+        for put in &self.puts {
+            if put.sequence.get() > done && scope.holds(put.key.kind()) {
+                share.put(put)?;
+            }
+        }
+        if scope.has_chain() {
+            let duplicates = self
+                .duplicates
+                .iter()
+                .filter(|sequence| sequence.get() > done);
+            share.counts.duplicates = share.counts.duplicates.saturating_add(count(duplicates));
+            share.writes.push(self.link(done));
+        } else if share.writes.is_empty() {
+            return Ok(None);
+        }
+        share
+            .writes
+            .push(meta::entry(MetaKey::Counts, &share.counts.encode()));
+        share
+            .writes
+            .push(meta::entry(MetaKey::Cursor, &self.cursor.encode()));
+        Ok(Some(share))
+    }
+
+    /// The batch's link in the chain of applied batches.
+    fn link(&self, done: u64) -> Pair {
+        let last = self.cursor.sequence.get();
+        let next = Sequence::new(done.saturating_add(1)).unwrap_or(self.first);
+        let key = Key::Batch(self.first.max(next)).encode();
+        let envelope = envelope::seal(&key, last, 0, &last.to_le_bytes());
+        (key, envelope)
+    }
+}
+
+impl Share {
+    fn put(&mut self, put: &Put) -> Result<()> {
+        let key = put.key.encode();
+        key::check_bytes(&key)?;
+        let envelope = envelope::seal(&key, put.sequence.get(), put.arrived_at_ms, &put.content);
+        self.writes.push((key, envelope));
+        let counted = match put.key.kind() {
+            KeyKind::Assertion => &mut self.counts.assertions,
+            KeyKind::VoteIndex => &mut self.counts.votes,
+            KeyKind::Epoch => &mut self.counts.epochs,
+            KeyKind::Quarantine => &mut self.counts.quarantined,
+            KeyKind::Vote | KeyKind::Subject | KeyKind::Batch | KeyKind::Meta => return Ok(()),
+        };
+        *counted = counted.saturating_add(1);
+        Ok(())
+    }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u64 {
+    items.fold(0, |count: u64, _| count.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests;

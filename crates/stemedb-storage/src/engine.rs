@@ -1,0 +1,101 @@
+//! What this crate asks of an engine. Each engine is named in one file below, and nowhere else.
+
+use std::{error::Error, fmt::Debug, ops::Bound, sync::Arc};
+
+pub(crate) mod fjall;
+pub(crate) mod memory;
+pub(crate) mod redb;
+#[cfg(feature = "sled")]
+pub(crate) mod sled;
+
+/// Key and envelope.
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+
+/// Pairs in the order of their keys.
+pub(crate) type Pairs = Box<dyn Iterator<Item = Result<Pair, Fault>> + Send>;
+
+/// A range of keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Range {
+    pub(crate) start: Bound<Vec<u8>>,
+    pub(crate) end: Bound<Vec<u8>>,
+}
+
+impl Range {
+    pub(crate) const ALL: Self = Self {
+        start: Bound::Unbounded,
+        end: Bound::Unbounded,
+    };
+}
+
+/// How far a commit must reach before it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// It is atomic and visible.
+    Visible,
+    /// It is on the disk, and everything before it.
+    Durable,
+}
+
+/// What a view of an engine shows while commits go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// What was there when the view was taken.
+    Snapshot,
+    /// What is there now: whoever reads must leave out what is above its own sequence.
+    Live,
+}
+
+/// Why an engine did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// It is open elsewhere.
+    Locked,
+    /// The operating system refused.
+    Io(std::io::Error),
+    /// It found damage in its files.
+    Corrupt(Box<dyn Error + Send + Sync>),
+    /// Anything else.
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+impl Fault {
+    /// An I/O error at opening: missing and cut files are damage, the rest is the system's refusal.
+    pub(crate) fn from_io(error: std::io::Error) -> Self {
+        use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+        match error.kind() {
+            InvalidData | NotFound | UnexpectedEof => Self::Corrupt(Box::new(error)),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// An ordered map from bytes to bytes with atomic commits. It may panic: only a guard calls it.
+pub(crate) trait Engine: Debug + Send + Sync {
+    /// The engine's name.
+    fn name(&self) -> &'static str;
+
+    /// Whether its views stand still.
+    fn isolation(&self) -> Isolation;
+
+    /// Writes all pairs or none.
+    fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault>;
+
+    /// Brings everything committed to the disk.
+    fn sync(&self) -> Result<(), Fault>;
+
+    /// Whether the engine may have failed to bring something to the disk since it was opened.
+    fn sync_failed(&self) -> bool;
+
+    /// Takes a view of everything committed.
+    fn reader(&self) -> Result<Arc<dyn Reader>, Fault>;
+}
+
+/// A view of an engine.
+pub(crate) trait Reader: Debug + Send + Sync {
+    /// Reads one envelope.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// Reads the pairs in a range, which is not empty.
+    fn range(&self, range: Range) -> Result<Pairs, Fault>;
+}

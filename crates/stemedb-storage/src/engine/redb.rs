@@ -1,0 +1,178 @@
+//! redb, the B-tree engine that holds what is small and read by nearly every query.
+//!
+//! Visible commits are of redb's `None` kind: a killed process loses them, which the engine's own cursor
+//! shows. Durable ones are `Immediate` with quick repair, so that opening after a crash walks nothing.
+
+use std::{
+    fmt::{self, Debug, Formatter},
+    path::Path,
+    sync::Arc,
+};
+
+use redb::{
+    Builder, CommitError, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase,
+    SetDurabilityError, StorageError, TableDefinition, TableError, TransactionError,
+};
+
+use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use crate::guard;
+
+/// Name of this engine.
+pub(crate) const NAME: &str = "redb";
+
+const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("small");
+
+/// Pages kept in memory.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
+
+pub(crate) struct RedbEngine {
+    /// Absent only while the engine is dropped.
+    db: Option<Database>,
+}
+
+impl RedbEngine {
+    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        let db = Builder::new()
+            .set_cache_size(CACHE_BYTES)
+            .create(path)
+            .map_err(opening)?;
+        let engine = Self { db: Some(db) };
+        // A view of a table that does not exist yet is an error: this makes it exist.
+        if let Err(TableError::TableDoesNotExist(_)) = engine.begin_read()?.open_table(TABLE) {
+            engine.commit(Vec::new(), Level::Durable)?;
+        }
+        Ok(engine)
+    }
+
+    fn db(&self) -> Result<&Database, Fault> {
+        self.db
+            .as_ref()
+            .ok_or_else(|| Fault::Failed("closed".into()))
+    }
+
+    fn begin_read(&self) -> Result<redb::ReadTransaction, Fault> {
+        self.db()?.begin_read().map_err(transaction)
+    }
+}
+
+impl Engine for RedbEngine {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn isolation(&self) -> Isolation {
+        Isolation::Snapshot
+    }
+
+    fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
+        let mut write = self.db()?.begin_write().map_err(transaction)?;
+        match level {
+            Level::Visible => write.set_durability(Durability::None).map_err(durability)?,
+            Level::Durable => {
+                write
+                    .set_durability(Durability::Immediate)
+                    .map_err(durability)?;
+                write.set_quick_repair(true);
+            }
+        }
+        {
+            let mut open = write.open_table(TABLE).map_err(table)?;
+            for (key, envelope) in writes {
+                open.insert(&key[..], &envelope[..]).map_err(storage)?;
+            }
+        }
+        write.commit().map_err(commit)
+    }
+
+    fn sync(&self) -> Result<(), Fault> {
+        self.commit(Vec::new(), Level::Durable)
+    }
+
+    fn sync_failed(&self) -> bool {
+        // redb refuses to go on after a failed sync, and falls back to its last durable commit.
+        false
+    }
+
+    fn reader(&self) -> Result<Arc<dyn Reader>, Fault> {
+        let read = self.begin_read()?;
+        Ok(Arc::new(RedbReader(read.open_table(TABLE).map_err(table)?)))
+    }
+}
+
+impl Drop for RedbEngine {
+    fn drop(&mut self) {
+        guard::release(NAME, self.db.take());
+    }
+}
+
+impl Debug for RedbEngine {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbEngine").finish_non_exhaustive()
+    }
+}
+
+struct RedbReader(ReadOnlyTable<&'static [u8], &'static [u8]>);
+
+impl Reader for RedbReader {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let value = self.0.get(key).map_err(storage)?;
+        Ok(value.map(|value| value.value().to_vec()))
+    }
+
+    fn range(&self, range: Range) -> Result<Pairs, Fault> {
+        let start = range.start.as_ref().map(|key| &key[..]);
+        let end = range.end.as_ref().map(|key| &key[..]);
+        let pairs = self.0.range::<&[u8]>((start, end)).map_err(storage)?;
+        Ok(Box::new(pairs.map(|pair| {
+            let (key, value) = pair.map_err(storage)?;
+            Ok((key.value().to_vec(), value.value().to_vec()))
+        })))
+    }
+}
+
+impl Debug for RedbReader {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbReader").finish_non_exhaustive()
+    }
+}
+
+fn opening(error: DatabaseError) -> Fault {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => Fault::Locked,
+        DatabaseError::Storage(error) => storage(error),
+        _ => Fault::Corrupt(Box::new(error)),
+    }
+}
+
+fn storage(error: StorageError) -> Fault {
+    match error {
+        StorageError::Io(error) => Fault::from_io(error),
+        StorageError::Corrupted(_) => Fault::Corrupt(Box::new(error)),
+        _ => Fault::Failed(Box::new(error)),
+    }
+}
+
+fn table(error: TableError) -> Fault {
+    match error {
+        TableError::Storage(error) => storage(error),
+        _ => Fault::Corrupt(Box::new(error)),
+    }
+}
+
+fn transaction(error: TransactionError) -> Fault {
+    match error {
+        TransactionError::Storage(error) => storage(error),
+        _ => Fault::Failed(Box::new(error)),
+    }
+}
+
+fn commit(error: CommitError) -> Fault {
+    match error {
+        CommitError::Storage(error) => storage(error),
+        _ => Fault::Failed(Box::new(error)),
+    }
+}
+
+fn durability(error: SetDurabilityError) -> Fault {
+    Fault::Failed(Box::new(error))
+}

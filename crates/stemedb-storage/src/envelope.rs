@@ -1,0 +1,121 @@
+//! The envelope round every stored value: sequence, arrival time, checksum, content.
+//!
+//! The checksum is xxh3-64 over the key and everything in the envelope but itself. It is verified at
+//! every read, because not every engine does so, and because a value under a foreign key is damage too.
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{
+    error::{Corruption, Damage, Result},
+    ident::Sequence,
+    key,
+};
+
+const SEQUENCE_AT: usize = 0;
+const ARRIVED_AT: usize = SEQUENCE_AT + 8;
+const CHECKSUM_AT: usize = ARRIVED_AT + 8;
+const CONTENT_AT: usize = CHECKSUM_AT + 8;
+
+/// Bytes that an envelope adds to its content.
+pub const ENVELOPE_BYTES: usize = CONTENT_AT;
+
+/// A stored value, its checksum verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// The journal record from which this value came.
+    pub sequence: Sequence,
+    /// When that record arrived, by the journal's clock: Unix milliseconds.
+    pub arrived_at_ms: u64,
+    /// The content; what it means, the key says.
+    pub content: Vec<u8>,
+}
+
+/// Puts `content` into an envelope for `key`.
+///
+/// A sequence of 0 stands for "no record": only an engine's notes on itself carry it.
+pub(crate) fn seal(key: &[u8], sequence: u64, arrived_at_ms: u64, content: &[u8]) -> Vec<u8> {
+    let mut envelope = Vec::with_capacity(CONTENT_AT.saturating_add(content.len()));
+    envelope.extend_from_slice(&sequence.to_le_bytes());
+    envelope.extend_from_slice(&arrived_at_ms.to_le_bytes());
+    let checksum = checksum(key, &envelope, content);
+    envelope.extend_from_slice(&checksum.to_le_bytes());
+    envelope.extend_from_slice(content);
+    envelope
+}
+
+/// Takes the value of `key` out of its envelope.
+pub(crate) fn open(engine: &'static str, key: &[u8], mut envelope: Vec<u8>) -> Result<Value> {
+    let sequence = verify(engine, key, &envelope)?;
+    let sequence =
+        Sequence::new(sequence).ok_or_else(|| corruption(engine, key, Damage::SequenceZero))?;
+    let arrived_at_ms = number(&envelope, ARRIVED_AT).unwrap_or_default();
+    envelope.drain(..CONTENT_AT);
+    Ok(Value {
+        sequence,
+        arrived_at_ms,
+        content: envelope,
+    })
+}
+
+/// Takes a note that an engine keeps on itself out of its envelope.
+pub(crate) fn open_note(
+    engine: &'static str,
+    key: &[u8],
+    mut envelope: Vec<u8>,
+) -> Result<Vec<u8>> {
+    verify(engine, key, &envelope)?;
+    envelope.drain(..CONTENT_AT);
+    Ok(envelope)
+}
+
+/// Checks the envelope and returns its sequence.
+pub(crate) fn verify(engine: &'static str, key: &[u8], envelope: &[u8]) -> Result<u64> {
+    let (Some(head), Some(stored), Some(sequence), Some(content)) = (
+        envelope.get(..CHECKSUM_AT),
+        number(envelope, CHECKSUM_AT),
+        number(envelope, SEQUENCE_AT),
+        envelope.get(CONTENT_AT..),
+    ) else {
+        let damage = Damage::Length {
+            expected: CONTENT_AT,
+            found: envelope.len(),
+        };
+        return Err(corruption(engine, key, damage).into());
+    };
+    let computed = checksum(key, head, content);
+    if computed != stored {
+        let damage = Damage::Checksum {
+            expected: stored,
+            found: computed,
+        };
+        return Err(corruption(engine, key, damage).into());
+    }
+    Ok(sequence)
+}
+
+fn checksum(key: &[u8], head: &[u8], content: &[u8]) -> u64 {
+    let mut hasher = Xxh3::new();
+    hasher.update(key);
+    hasher.update(head);
+    hasher.update(content);
+    hasher.digest()
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u64::from_le_bytes)
+}
+
+fn corruption(engine: &'static str, key: &[u8], damage: Damage) -> Corruption {
+    Corruption {
+        engine,
+        key: Some(key::text(key)),
+        damage,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! The store on two engines: fjall for the stream, redb for what is small.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    applier::Applier,
+    batch::Batch,
+    cursor::{Cursor, EngineCursor},
+    directory,
+    engine::{
+        Engine, Fault,
+        fjall::{self, FjallEngine},
+        redb::{self, RedbEngine},
+    },
+    error::Result,
+    guard::{self, Fuse, Guarded},
+    reconcile,
+    store::{KVStore, Snapshot, StoreKind},
+};
+
+/// Directory of the stream engine inside the store's.
+const STREAM: &str = "fjall";
+/// File of the small engine inside the store's directory.
+const SMALL: &str = "redb";
+
+/// The store on two engines: fjall for the stream, redb for what is small.
+///
+/// Each engine has its own cursor in its own atomic batches, so a crash between the two leaves them at
+/// different places, and replay from the lower one makes them equal again. At a checkpoint
+/// ([`persist`](KVStore::persist)) fjall reaches the disk first; then redb, which notes up to where
+/// fjall had.
+///
+/// Dropping a store releases it and makes nothing durable that `persist` has not: the next `open`
+/// answers the cursor from which to replay. fjall's own closing waits for its threads.
+#[derive(Debug)]
+pub struct HybridStore {
+    path: PathBuf,
+    applier: Applier,
+}
+
+impl HybridStore {
+    /// Opens the store in the directory `path`, which is created if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// - `Locked` if it is open elsewhere.
+    /// - `NotAStore` if the directory has content, but not ours.
+    /// - `UnsupportedVersion` if a newer program has written it.
+    /// - `NeedsRebuild` if an engine does not open, has lost what a checkpoint had made durable, has a hole in
+    ///   its batches, or had failed to write to the disk.
+    /// - `Io` if the operating system refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        directory::prepare(&path, StoreKind::Hybrid, &[STREAM, SMALL])?;
+        let fuse = Arc::new(Fuse::default());
+        // The small engine first: it answers at once if the store is open elsewhere.
+        let small = open_engine(redb::NAME, &path, &fuse, || {
+            RedbEngine::open(&path.join(SMALL))
+        })?;
+        let stream = open_engine(fjall::NAME, &path, &fuse, || {
+            FjallEngine::open(&path.join(STREAM))
+        })?;
+        let applier = reconcile::pair(stream, small, fuse)?;
+        Ok(Self { path, applier })
+    }
+}
+
+fn open_engine<E: Engine + 'static>(
+    name: &'static str,
+    path: &Path,
+    fuse: &Arc<Fuse>,
+    open: impl FnOnce() -> Result<E, Fault>,
+) -> Result<Guarded> {
+    let engine = guard::open(name, path, open)?;
+    Ok(Guarded::new(Box::new(engine), fuse))
+}
+
+impl KVStore for HybridStore {
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+        Ok(self.applier.snapshot()?)
+    }
+
+    fn working_snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+        Ok(self.applier.working_snapshot()?)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<()> {
+        self.applier.apply(&batch)
+    }
+
+    fn publish(&self) -> Result<()> {
+        self.applier.publish()
+    }
+
+    fn cursor(&self) -> Result<Option<Cursor>> {
+        self.applier.cursor()
+    }
+
+    fn cursors(&self) -> Result<Vec<EngineCursor>> {
+        self.applier.cursors()
+    }
+
+    fn persist(&self) -> Result<()> {
+        self.applier.persist()
+    }
+
+    fn kind(&self) -> StoreKind {
+        StoreKind::Hybrid
+    }
+
+    fn disk_bytes(&self) -> Result<u64> {
+        directory::bytes(&self.path)
+    }
+}

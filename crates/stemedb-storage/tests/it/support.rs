@@ -1,0 +1,183 @@
+//! A journal made up of numbers: what record `n` is follows from `n` alone.
+
+use stemedb_storage::{Batch, Cursor, KVStore, Key, Put, RecordId, Sequence};
+
+/// The journal from which all test batches come.
+pub(crate) const JOURNAL: [u8; 16] = *b"a made-up ledger";
+
+pub(crate) fn seq(number: u64) -> Sequence {
+    Sequence::new(number).expect("sequences begin at 1")
+}
+
+pub(crate) fn id(number: u64) -> RecordId {
+    let mut bytes = [0; 32];
+    for (chunk, salt) in bytes.chunks_exact_mut(8).zip(1_u64..) {
+        // Ids are hashes: spread them, so that key order is not arrival order.
+        let mixed = number
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(17)
+            .wrapping_mul(salt);
+        chunk.copy_from_slice(&mixed.to_be_bytes());
+    }
+    RecordId::from_bytes(bytes)
+}
+
+pub(crate) fn cursor(number: u64) -> Cursor {
+    Cursor {
+        journal: JOURNAL,
+        sequence: seq(number),
+        group: number * 2,
+        group_hash: *id(number).as_bytes(),
+    }
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Assertion,
+    Vote,
+    Epoch,
+    Quarantined,
+    Duplicate,
+}
+
+/// Of ten records one is an epoch, one a duplicate, one goes to quarantine, two are votes.
+pub(crate) fn kind(number: u64) -> Kind {
+    match number % 10 {
+        3 => Kind::Epoch,
+        5 => Kind::Duplicate,
+        7 => Kind::Quarantined,
+        4 | 8 => Kind::Vote,
+        _ => Kind::Assertion,
+    }
+}
+
+pub(crate) fn subject(number: u64) -> String {
+    ["Tesla", "Tesla_Inc", "Tes"][usize::try_from(number % 3).unwrap()].to_owned()
+}
+
+pub(crate) fn content(number: u64) -> Vec<u8> {
+    format!("payload of record {number}").into_bytes()
+}
+
+pub(crate) fn put(key: Key, number: u64, content: Vec<u8>) -> Put {
+    Put {
+        key,
+        sequence: seq(number),
+        arrived_at_ms: 1_700_000_000_000 + number,
+        content,
+    }
+}
+
+/// The entries of a record.
+pub(crate) fn puts(number: u64) -> Vec<Put> {
+    let assertion = id(number - number % 10 + 1);
+    match kind(number) {
+        Kind::Assertion => vec![
+            put(Key::Assertion(id(number)), number, content(number)),
+            put(
+                Key::Subject {
+                    subject: subject(number),
+                    predicate: "is".into(),
+                    sequence: seq(number),
+                },
+                number,
+                id(number).as_bytes().to_vec(),
+            ),
+        ],
+        Kind::Vote => vec![
+            put(
+                Key::Vote {
+                    assertion,
+                    vote: id(number),
+                },
+                number,
+                content(number),
+            ),
+            put(
+                Key::VoteIndex(id(number)),
+                number,
+                assertion.as_bytes().to_vec(),
+            ),
+        ],
+        Kind::Epoch => vec![put(Key::Epoch(id(number)), number, content(number))],
+        Kind::Quarantined => vec![put(Key::Quarantine(seq(number)), number, content(number))],
+        Kind::Duplicate => Vec::new(),
+    }
+}
+
+/// The batch of the records `first..=last`.
+pub(crate) fn batch(first: u64, last: u64) -> Batch {
+    Batch {
+        first: seq(first),
+        cursor: cursor(last),
+        puts: (first..=last).flat_map(puts).collect(),
+        duplicates: (first..=last)
+            .filter(|n| kind(*n) == Kind::Duplicate)
+            .map(seq)
+            .collect(),
+    }
+}
+
+/// Applies the journal up to `last` from the store's cursor, in batches of `size`.
+pub(crate) fn replay(store: &dyn KVStore, last: u64, size: u64) {
+    let mut first = store
+        .cursor()
+        .unwrap()
+        .map_or(1, |cursor| cursor.sequence.get() + 1);
+    while first <= last {
+        let end = last.min(first + size - 1);
+        store.apply(batch(first, end)).unwrap();
+        first = end + 1;
+    }
+}
+
+/// Replays and publishes.
+pub(crate) fn catch_up(store: &dyn KVStore, last: u64) {
+    replay(store, last, 7);
+    store.publish().unwrap();
+}
+
+/// Every entry of the records `1..=last`, read back one by one and by scanning, and no other.
+pub(crate) fn expect_exactly(store: &dyn KVStore, last: u64) {
+    let expected: Vec<Put> = (1..=last).flat_map(puts).collect();
+    let view = store.snapshot().unwrap();
+    for put in &expected {
+        let value = view
+            .get(&put.key.encode())
+            .unwrap()
+            .unwrap_or_else(|| panic!("{} is missing", put.key));
+        assert_eq!(
+            (value.sequence, value.arrived_at_ms),
+            (put.sequence, put.arrived_at_ms)
+        );
+        assert_eq!(value.content, put.content, "{}", put.key);
+    }
+    let mut keys: Vec<_> = expected.iter().map(|put| put.key.encode()).collect();
+    keys.sort();
+    let scanned: Vec<_> = store
+        .scan_prefix(b"")
+        .unwrap()
+        .map(|entry| entry.unwrap().0)
+        .collect();
+    assert_eq!(scanned, keys);
+    let tally = |wanted| u64::try_from((1..=last).filter(|n| kind(*n) == wanted).count()).unwrap();
+    let counts = view.counts();
+    assert_eq!(
+        counts.assertions,
+        tally(Kind::Assertion),
+        "assertions of {last}"
+    );
+    assert_eq!(counts.votes, tally(Kind::Vote), "votes of {last}");
+    assert_eq!(counts.epochs, tally(Kind::Epoch), "epochs of {last}");
+    assert_eq!(
+        counts.quarantined,
+        tally(Kind::Quarantined),
+        "quarantined of {last}"
+    );
+    assert_eq!(
+        counts.duplicates,
+        tally(Kind::Duplicate),
+        "duplicates of {last}"
+    );
+}
