@@ -41,7 +41,12 @@ pub fn identity_key(id: RecordId, record: &Record) -> Key {
 
 /// The entries of a record that is stored for the first time.
 #[must_use]
-pub fn entries(id: RecordId, record: &Record, payload: Vec<u8>, sequence: Sequence) -> Vec<(Key, Vec<u8>)> {
+pub fn entries(
+    id: RecordId,
+    record: &Record,
+    payload: Vec<u8>,
+    sequence: Sequence,
+) -> Vec<(Key, Vec<u8>)> {
     match record {
         Record::Assertion(assertion) => {
             let index = Key::Subject {
@@ -49,20 +54,16 @@ pub fn entries(id: RecordId, record: &Record, payload: Vec<u8>, sequence: Sequen
                 predicate: assertion.predicate.as_str().to_owned(),
                 sequence,
             };
-            vec![
-                (Key::Assertion(id), payload),
-                (index, id.as_bytes().to_vec()),
-            ]
+            let hash = id.as_bytes().to_vec();
+            vec![(Key::Assertion(id), payload), (index, hash)]
         }
         Record::Vote(vote) => {
             let key = Key::Vote {
                 assertion: vote.assertion,
                 vote: id,
             };
-            vec![
-                (key, payload),
-                (Key::VoteIndex(id), vote.assertion.as_bytes().to_vec()),
-            ]
+            let assertion = vote.assertion.as_bytes().to_vec();
+            vec![(key, payload), (Key::VoteIndex(id), assertion)]
         }
         Record::Epoch(_) => vec![(Key::Epoch(id), payload)],
     }
@@ -76,6 +77,7 @@ pub struct BatchBuilder {
     first: Option<Sequence>,
     puts: Vec<Put>,
     duplicates: Vec<Sequence>,
+    /// The ids met so far, with the sequence under which each arrived first.
     ids: HashMap<RecordId, Sequence>,
     bytes: u64,
 }
@@ -83,34 +85,35 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// Adds a record; `stored` is the sequence under which its id is stored already.
     pub fn push(&mut self, checked: Checked, stored: Option<Sequence>) {
-        let sequence = checked.sequence;
-        self.first.get_or_insert(sequence);
-        self.bytes += checked.payload.len() as u64;
-        let (id, record) = match checked.outcome {
-            Ok(found) => found,
-            Err(reason) => {
-                let payload = checked.payload;
-                let content = Quarantined { reason, payload }.encode();
-                return self.put(Key::Quarantine(sequence), content, sequence, checked.arrived_at_ms);
-            }
-        };
-        let first_arrival = *self.ids.entry(id).or_insert(stored.unwrap_or(sequence));
-        if first_arrival != sequence {
-            self.duplicates.push(sequence);
-            return;
-        }
-        for (key, content) in entries(id, &record, checked.payload, sequence) {
-            self.put(key, content, sequence, checked.arrived_at_ms);
-        }
-    }
-
-    fn put(&mut self, key: Key, content: Vec<u8>, sequence: Sequence, arrived_at_ms: u64) {
-        self.puts.push(Put {
-            key,
+        let Checked {
             sequence,
             arrived_at_ms,
-            content,
-        });
+            payload,
+            outcome,
+        } = checked;
+        self.first.get_or_insert(sequence);
+        self.bytes += payload.len() as u64;
+        let entries = match outcome {
+            Err(reason) => {
+                let content = Quarantined { reason, payload }.encode();
+                vec![(Key::Quarantine(sequence), content)]
+            }
+            Ok((id, record)) => {
+                let first_arrival = stored.unwrap_or(sequence);
+                if *self.ids.entry(id).or_insert(first_arrival) != sequence {
+                    self.duplicates.push(sequence);
+                    return;
+                }
+                entries(id, &record, payload, sequence)
+            }
+        };
+        self.puts
+            .extend(entries.into_iter().map(|(key, content)| Put {
+                key,
+                sequence,
+                arrived_at_ms,
+                content,
+            }));
     }
 
     /// Bytes of the payloads so far.
@@ -119,7 +122,7 @@ impl BatchBuilder {
         self.bytes
     }
 
-    /// The ids that the batch stores for the first time, with their sequences, and those that it met again.
+    /// The batch that ends with the group which `cursor` names; `None` where no record was added.
     #[must_use]
     pub fn finish(self, cursor: Cursor) -> Option<Batch> {
         Some(Batch {
@@ -130,6 +133,3 @@ impl BatchBuilder {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,9 +9,9 @@ use rkyv::option::ArchivedOption;
 use rkyv::rend::u64_le;
 use rkyv::{Archive, Serialize};
 use stemedb_core::{
-    Agent, Assertion, Confidence, Description, Epoch, EpochName, Invalid, Lifecycle, Number, Object,
-    Predicate, Quote, RecordId, Reference, Signature, Source, SourceHash, Subject, Timestamp, Vote,
-    Weight,
+    Agent, Assertion, Confidence, Description, Epoch, EpochName, Invalid, Lifecycle, Number,
+    Object, Predicate, Quote, RecordId, Reference, Signature, Source, SourceHash, Subject,
+    Timestamp, Vote, Weight,
 };
 
 #[derive(Archive, Serialize, Debug)]
@@ -75,9 +75,15 @@ impl From<&Assertion> for StoredAssertion {
             object: (&assertion.object).into(),
             agent: assertion.agent.as_str().to_owned(),
             confidence_bits: assertion.confidence.get().to_bits(),
-            source: assertion.source.as_ref().map(|source| source.as_str().to_owned()),
+            source: assertion
+                .source
+                .as_ref()
+                .map(|source| source.as_str().to_owned()),
             source_hash: assertion.source_hash.map(|hash| *hash.as_bytes()),
-            quote: assertion.quote.as_ref().map(|quote| quote.as_str().to_owned()),
+            quote: assertion
+                .quote
+                .as_ref()
+                .map(|quote| quote.as_str().to_owned()),
             timestamp_ms: assertion.timestamp.map(Timestamp::as_ms),
             epoch: assertion.epoch.map(|id| *id.as_bytes()),
             parent: assertion.parent.map(|id| *id.as_bytes()),
@@ -127,7 +133,10 @@ impl From<&Epoch> for StoredEpoch {
         Self {
             name: epoch.name.as_str().to_owned(),
             agent: epoch.agent.as_str().to_owned(),
-            description: epoch.description.as_ref().map(|text| text.as_str().to_owned()),
+            description: epoch
+                .description
+                .as_ref()
+                .map(|text| text.as_str().to_owned()),
             supersedes: epoch.supersedes.map(|id| *id.as_bytes()),
             starts_at_ms: epoch.starts_at.map(Timestamp::as_ms),
             signature: epoch.signature.map(|signature| *signature.as_bytes()),
@@ -142,12 +151,29 @@ impl ArchivedStoredAssertion {
         let agent = Agent::new(self.agent.as_str())?;
         let mut assertion = Assertion::new(subject, predicate, self.object.to_object()?, agent);
         assertion.confidence = Confidence::new(f64::from_bits(self.confidence_bits.to_native()))?;
-        assertion.source = self.source.as_ref().map(|text| Source::new(text.as_str())).transpose()?;
-        assertion.source_hash = self.source_hash.as_ref().map(|bytes| SourceHash::from_bytes(*bytes));
-        assertion.quote = self.quote.as_ref().map(|text| Quote::new(text.as_str())).transpose()?;
+        assertion.source = self
+            .source
+            .as_ref()
+            .map(|text| Source::new(text.as_str()))
+            .transpose()?;
+        assertion.source_hash = self
+            .source_hash
+            .as_ref()
+            .map(|bytes| SourceHash::from_bytes(*bytes));
+        assertion.quote = self
+            .quote
+            .as_ref()
+            .map(|text| Quote::new(text.as_str()))
+            .transpose()?;
         assertion.timestamp = timestamp(&self.timestamp_ms)?;
-        assertion.epoch = self.epoch.as_ref().map(|bytes| RecordId::from_bytes(*bytes));
-        assertion.parent = self.parent.as_ref().map(|bytes| RecordId::from_bytes(*bytes));
+        assertion.epoch = self
+            .epoch
+            .as_ref()
+            .map(|bytes| RecordId::from_bytes(*bytes));
+        assertion.parent = self
+            .parent
+            .as_ref()
+            .map(|bytes| RecordId::from_bytes(*bytes));
         assertion.lifecycle = self.lifecycle.to_lifecycle();
         assertion.signature = signature(&self.signature);
         Ok(assertion)
@@ -158,7 +184,9 @@ impl ArchivedStoredObject {
     fn to_object(&self) -> Result<Object, Invalid> {
         Ok(match self {
             Self::Text(text) => Object::text(text.as_str()),
-            Self::NumberBits(bits) => Object::Number(Number::new(f64::from_bits(bits.to_native()))?),
+            Self::NumberBits(bits) => {
+                Object::Number(Number::new(f64::from_bits(bits.to_native()))?)
+            }
             Self::Boolean(boolean) => Object::Boolean(*boolean),
             Self::Reference(name) => Object::Reference(Reference::new(name.as_str())?),
         })
@@ -195,8 +223,13 @@ impl ArchivedStoredEpoch {
         let name = EpochName::new(self.name.as_str())?;
         let mut epoch = Epoch::new(name, Agent::new(self.agent.as_str())?);
         let description = self.description.as_ref();
-        epoch.description = description.map(|text| Description::new(text.as_str())).transpose()?;
-        epoch.supersedes = self.supersedes.as_ref().map(|bytes| RecordId::from_bytes(*bytes));
+        epoch.description = description
+            .map(|text| Description::new(text.as_str()))
+            .transpose()?;
+        epoch.supersedes = self
+            .supersedes
+            .as_ref()
+            .map(|bytes| RecordId::from_bytes(*bytes));
         epoch.starts_at = timestamp(&self.starts_at_ms)?;
         epoch.signature = signature(&self.signature);
         Ok(epoch)

@@ -169,6 +169,3 @@ where
 {
     rkyv::access::<T, rancor::Failure>(archive).or(Err(Undecodable::Archive))
 }
-
-#[cfg(test)]
-mod tests;

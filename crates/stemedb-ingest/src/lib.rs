@@ -1,4 +1,91 @@
 //! The ingestor of StemeDB: journal in, store out, exactly once.
+//!
+//! # What it guarantees
+//!
+//! * A record that is durable in the journal is applied once to each engine of the store, whatever is killed when.
+//! * The order of arrival decides: the first record of an id is stored, later ones are counted as duplicates.
+//! * A record that cannot be applied goes to quarantine with the reason and its bytes; no record stops the stream, none is skipped.
+//! * Readers see whole batches only.
+//!
+//! # What it does not do
+//!
+//! It acknowledges nothing: a record is safe when the journal says so. It resolves no disagreement.
+//!
+//! ```text
+//!  JournalReader --> take groups --> decode, check, hash, look up (pool) --> BatchBuilder --> KVStore::apply --> publish, wake
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use stemedb_core::{Agent, Assertion, Object, Predicate, Subject};
+//! use stemedb_ingest::{Ingestor, serialize_assertion};
+//! use stemedb_storage::{HybridStore, KVStore, key};
+//! use stemedb_wal::Journal;
+//! use tokio::sync::Mutex;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # std::env::set_current_dir(directory.path())?;
+//! let journal = Arc::new(Mutex::new(Journal::open("./wal")?)); // tokio::sync::Mutex
+//! let store = Arc::new(HybridStore::open("./db")?); // or SledStore
+//! let mut ingestor = Ingestor::new(journal.clone(), store.clone());
+//! ingestor.start(); // spawns the background worker
+//!
+//! let assertion = Assertion::new(
+//!     Subject::new("Eiffel Tower")?,
+//!     Predicate::new("height")?,
+//!     Object::number(330.0)?,
+//!     Agent::new("wikidata-editor:9b6ae54e")?,
+//! );
+//! let payload = serialize_assertion(&assertion)?;
+//! let sequence = journal.lock().await.append(payload)?; // durable when it returns
+//!
+//! ingestor.wait_applied(sequence).await?; // readable when it returns
+//! assert_eq!(store.scan_prefix(&key::subject("Eiffel Tower"))?.count(), 1);
+//! ingestor.stop()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The same with sled:
+//!
+#![cfg_attr(not(feature = "sled"), doc = "```ignore")]
+#![cfg_attr(feature = "sled", doc = "```")]
+//! use std::sync::Arc;
+//!
+//! # use stemedb_core::{Agent, Assertion, Object, Predicate, Subject};
+//! use stemedb_ingest::{Ingestor, serialize_assertion};
+//! use stemedb_storage::{KVStore, SledStore, key};
+//! use stemedb_wal::Journal;
+//! use tokio::sync::Mutex;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # std::env::set_current_dir(directory.path())?;
+//! # let assertion = Assertion::new(
+//! #     Subject::new("Eiffel Tower")?,
+//! #     Predicate::new("height")?,
+//! #     Object::number(330.0)?,
+//! #     Agent::new("wikidata-editor:9b6ae54e")?,
+//! # );
+//! let journal = Arc::new(Mutex::new(Journal::open("./wal")?));
+//! let store = Arc::new(SledStore::open("./db")?);
+//! let mut ingestor = Ingestor::new(journal.clone(), store.clone());
+//! ingestor.start();
+//! let payload = serialize_assertion(&assertion)?;
+//! let sequence = journal.lock().await.append(payload)?;
+//! ingestor.wait_applied(sequence).await?;
+//! assert_eq!(store.scan_prefix(&key::subject("Eiffel Tower"))?.count(), 1);
+//! # ingestor.stop()?;
+//! # Ok(())
+//! # }
+//! ```
+
 mod apply;
 mod archive;
 mod codec;

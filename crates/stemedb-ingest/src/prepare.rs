@@ -43,8 +43,12 @@ pub(crate) fn prepare(
         return prepare_chunk(&raw, view);
     }
     let chunks: Vec<&[Raw<'_>]> = raw.chunks(CHUNK_RECORDS).collect();
-    let prepared: stemedb_storage::Result<Vec<Vec<Prepared>>> =
-        pool.install(|| chunks.par_iter().map(|chunk| prepare_chunk(chunk, view)).collect());
+    let prepared: stemedb_storage::Result<Vec<Vec<Prepared>>> = pool.install(|| {
+        chunks
+            .par_iter()
+            .map(|chunk| prepare_chunk(chunk, view))
+            .collect()
+    });
     Ok(prepared?.into_iter().flatten().collect())
 }
 
@@ -74,7 +78,10 @@ fn prepare_chunk(chunk: &[Raw<'_>], view: &dyn Snapshot) -> stemedb_storage::Res
         .into_iter()
         .map(|checked| {
             let key = checked.identity_key();
-            let stored = key.map(|key| view.get(&key.encode())).transpose()?.flatten();
+            let stored = key
+                .map(|key| view.get(&key.encode()))
+                .transpose()?
+                .flatten();
             Ok((checked, stored.map(|value| value.sequence)))
         })
         .collect()
@@ -91,7 +98,8 @@ fn check(raw: RecordRef<'_>, buffer: &mut Vec<u8>) -> Result<Decoded, String> {
 
 /// Verifies signatures together, and singly where together they fail: which of them are wrong.
 fn wrong_signatures(pending: &[(usize, PendingSignature)]) -> Vec<(usize, Invalid)> {
-    let signatures: Vec<PendingSignature> = pending.iter().map(|(_, signature)| *signature).collect();
+    let signatures: Vec<PendingSignature> =
+        pending.iter().map(|(_, signature)| *signature).collect();
     if signatures.is_empty() || verify_batch(&signatures) {
         return Vec::new();
     }

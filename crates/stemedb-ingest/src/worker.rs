@@ -6,7 +6,7 @@ use std::time::Duration;
 use rayon::ThreadPool;
 use stemedb_core::Sequence;
 use stemedb_storage::{Cursor, KVStore};
-use stemedb_wal::{Consumer, Group, JournalReader, JournalWatch, Mark, Wake};
+use stemedb_wal::{Consumer, Group, Interrupt, JournalReader, JournalWatch, Mark, Wake};
 
 use crate::apply::BatchBuilder;
 use crate::options::Options;
@@ -72,6 +72,11 @@ impl IngestWorker {
             is_checkpointed: true,
         })
     }
+
+    /// A handle that ends [`run`](Self::run).
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        self.source.interrupt()
+    }
 }
 
 impl<S: Source> IngestWorker<S> {
@@ -104,7 +109,7 @@ impl<S: Source> IngestWorker<S> {
     /// How long to wait for groups: until a checkpoint is due, if there is anything to make durable.
     fn patience(&self) -> Duration {
         if self.is_checkpointed {
-            Duration::from_secs(3600)
+            Duration::from_hours(1)
         } else {
             self.options.checkpoint_after
         }
@@ -114,7 +119,11 @@ impl<S: Source> IngestWorker<S> {
     fn step(&mut self) -> Result<Step, Error> {
         let groups = self.take_groups()?;
         let Some(last) = groups.iter().rev().find_map(Group::mark) else {
-            return Ok(if groups.is_empty() { Step::CaughtUp } else { Step::Applied });
+            return Ok(if groups.is_empty() {
+                Step::CaughtUp
+            } else {
+                Step::Applied
+            });
         };
         let view = self.store.working_snapshot()?;
         let prepared = prepare(&self.pool, &groups, view.as_ref())?;
