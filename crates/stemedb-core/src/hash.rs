@@ -4,6 +4,9 @@ use data_encoding::HEXLOWER;
 
 use crate::invalid::{Invalid, Reason};
 
+#[cfg(test)]
+mod tests;
+
 /// Defines a newtype over an array of bytes whose text form is exactly that many lower-case hex digits.
 macro_rules! hex_bytes {
     ($(#[$doc:meta])* $name:ident, $length:literal) => {

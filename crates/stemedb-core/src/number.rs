@@ -4,6 +4,9 @@
 
 use crate::invalid::{Invalid, Reason, excerpt};
 
+#[cfg(test)]
+mod tests;
+
 /// Defines a finite double within `$range`, with -0.0 taken as 0.0.
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident, $field:literal, $range:expr, $shown:literal) => {

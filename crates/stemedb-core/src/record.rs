@@ -241,9 +241,9 @@ impl Record {
         }
     }
 
-    /// The same record with another signature, or with none.
+    /// The same record with another signature, or with none; it is not verified here.
     #[must_use]
-    pub(crate) fn signed_with(mut self, signature: Option<Signature>) -> Self {
+    pub fn with_signature(mut self, signature: Option<Signature>) -> Self {
         match &mut self {
             Self::Assertion(it) => it.signature = signature,
             Self::Vote(it) => it.signature = signature,
@@ -332,7 +332,8 @@ impl Record {
 
     /// Reads a record from its JSON form, one line of an NDJSON file.
     ///
-    /// The size of the record and its signature are not checked: see [`Record::verify`].
+    /// The size of the record and its signature are not checked, see [`Record::verify`]; the length of
+    /// the line is for its reader to bound, see [`limits::LINE_BYTES_MAX`](crate::limits::LINE_BYTES_MAX).
     ///
     /// ```
     /// use stemedb_core::Record;

@@ -87,7 +87,7 @@ impl SigningKey {
         let signature = self.0.sign(&message(record.id()?));
         Ok(record
             .clone()
-            .signed_with(Some(Signature::from_bytes(signature.to_bytes()))))
+            .with_signature(Some(Signature::from_bytes(signature.to_bytes()))))
     }
 }
 
@@ -137,16 +137,12 @@ impl PendingSignature {
 /// If not, [`PendingSignature::verify`] finds the culprits. None at all verify.
 #[must_use]
 pub fn verify_batch(pending: &[PendingSignature]) -> bool {
-    let mut hasher = blake3::Hasher::new_derive_key(BATCH_CONTEXT);
     let mut verifier = batch::Verifier::new();
     for item in pending {
-        hasher.update(item.key.as_bytes());
-        hasher.update(item.signature.as_bytes());
-        hasher.update(item.id.as_bytes());
         let (key, signature) = item.parts();
         verifier.queue((key, signature, &message(item.id)));
     }
-    verifier.verify(Coefficients(hasher.finalize_xof())).is_ok()
+    verifier.verify(Coefficients::of(pending)).is_ok()
 }
 
 fn message(id: RecordId) -> [u8; MESSAGE_BYTES] {
@@ -162,6 +158,19 @@ fn message(id: RecordId) -> [u8; MESSAGE_BYTES] {
 /// Whoever wants a wrong signature to pass has to fix every signature before the coefficients are
 /// known, which is all that randomness would give; and the same batch always gives the same answer.
 struct Coefficients(blake3::OutputReader);
+
+impl Coefficients {
+    /// Invariant: every byte that is verified takes part, or wrong signatures could be made to cancel.
+    fn of(pending: &[PendingSignature]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(BATCH_CONTEXT);
+        for item in pending {
+            hasher.update(item.key.as_bytes());
+            hasher.update(item.signature.as_bytes());
+            hasher.update(item.id.as_bytes());
+        }
+        Self(hasher.finalize_xof())
+    }
+}
 
 impl TryRng for Coefficients {
     type Error = Infallible;

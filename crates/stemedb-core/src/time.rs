@@ -7,6 +7,9 @@ use crate::{
     limits::TIMESTAMP_MS_MAX,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// A time that a writer claims: Unix milliseconds, 0..=2^53-1.
 ///
 /// It is never filled in by the database: the same input has to give the same id.

@@ -92,17 +92,6 @@ pub fn with_agent(mut record: Record, agent: Agent) -> Record {
     record
 }
 
-/// The same record with another signature, or with none.
-#[must_use]
-pub fn with_signature(mut record: Record, signature: Option<Signature>) -> Record {
-    match &mut record {
-        Record::Assertion(it) => it.signature = signature,
-        Record::Vote(it) => it.signature = signature,
-        Record::Epoch(it) => it.signature = signature,
-    }
-    record
-}
-
 /// An id, often one of a few.
 pub fn id() -> impl Strategy<Value = RecordId> {
     prop_oneof![

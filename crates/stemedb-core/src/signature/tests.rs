@@ -17,7 +17,7 @@ fn the_message_is_the_domain_and_the_id() {
 
 #[test]
 fn coefficients_are_one_stream() {
-    let stream = || Coefficients(blake3::Hasher::new().finalize_xof());
+    let stream = || Coefficients::of(&[]);
     let mut whole = [0; 28];
     let Ok(()) = stream().try_fill_bytes(&mut whole);
     let mut parts = stream();
@@ -28,4 +28,40 @@ fn coefficients_are_one_stream() {
     assert_eq!(first.to_le_bytes(), whole[..4]);
     assert_eq!(second.to_le_bytes(), whole[4..12]);
     assert_eq!(rest, whole[12..]);
+}
+
+#[test]
+fn coefficients_depend_on_every_byte_of_a_batch() {
+    let item = |seed: u8| PendingSignature {
+        key: PublicKey::from_bytes([seed; 32]),
+        signature: Signature::from_bytes([seed; 64]),
+        id: RecordId::from_bytes([seed; 32]),
+    };
+    let first = |batch: &[PendingSignature]| {
+        let Ok(word) = Coefficients::of(batch).try_next_u64();
+        word
+    };
+    let batch = [item(1), item(2)];
+    let mut seen = std::collections::HashSet::from([
+        first(&batch),
+        first(&batch[..1]),
+        first(&[batch[1], batch[0]]),
+    ]);
+    assert_eq!(seen.len(), 3);
+    for (at, byte) in (0..2).flat_map(|at| (0..128).map(move |byte| (at, byte))) {
+        let mut other = batch;
+        let (mut key, mut id) = (*other[at].key.as_bytes(), *other[at].id.as_bytes());
+        let mut signature = *other[at].signature.as_bytes();
+        match byte {
+            0..32 => key[byte] ^= 1,
+            32..64 => id[byte - 32] ^= 1,
+            _ => signature[byte - 64] ^= 1,
+        }
+        other[at] = PendingSignature {
+            key: PublicKey::from_bytes(key),
+            signature: Signature::from_bytes(signature),
+            id: RecordId::from_bytes(id),
+        };
+        assert!(seen.insert(first(&other)), "byte {byte} of item {at}");
+    }
 }

@@ -5,7 +5,7 @@ use stemedb_core::{
     Agent, Assertion, Confidence, Epoch, EpochName, Lifecycle, Object, Predicate, Quote, Record,
     RecordId, Signature, Source, SourceHash, Subject, Timestamp, Vote, Weight,
 };
-use stemedb_testkit::record::{foreign_signature, record, with_signature};
+use stemedb_testkit::record::{foreign_signature, record};
 
 proptest! {
     #[test]
@@ -34,7 +34,7 @@ proptest! {
 
     #[test]
     fn a_signature_survives_whatever_it_is(record in record(), signature in foreign_signature()) {
-        let record = with_signature(record, Some(signature));
+        let record = record.with_signature(Some(signature));
         prop_assert_eq!(Record::from_json(record.to_json().as_bytes()), Ok(record));
     }
 

@@ -4,7 +4,7 @@ use stemedb_core::{
     Invalid, PendingSignature, PublicKey, Reason, Record, RecordId, Signature, SigningKey,
     signature::verify_batch,
 };
-use stemedb_testkit::record::{keys, with_agent, with_signature};
+use stemedb_testkit::record::{keys, with_agent};
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes([seed; 32])
@@ -40,7 +40,7 @@ fn a_key_has_to_sign_and_nobody_else_may() {
     let unexpected =
         "signature: the agent is no did:key, so nobody can check a signature; leave it out";
     assert_eq!(
-        reason(with_signature(named, signed.signature()).verify()),
+        reason(named.with_signature(signed.signature()).verify()),
         unexpected
     );
 }
@@ -52,20 +52,22 @@ fn a_signature_holds_for_its_record_and_its_key_alone() {
 
     let other_record = vote_of(key(1).did().as_str(), 0.5);
     assert_eq!(
-        reason(with_signature(other_record, signed.signature()).verify()),
+        reason(other_record.with_signature(signed.signature()).verify()),
         wrong
     );
 
     let other_agent = with_agent(signed.clone(), key(2).did());
     assert_eq!(
-        reason(with_signature(other_agent, signed.signature()).verify()),
+        reason(other_agent.with_signature(signed.signature()).verify()),
         wrong
     );
 
     for bit in 0..512 {
         let mut bytes = *signed.signature().unwrap().as_bytes();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        let flipped = with_signature(signed.clone(), Some(Signature::from_bytes(bytes)));
+        let flipped = signed
+            .clone()
+            .with_signature(Some(Signature::from_bytes(bytes)));
         assert_eq!(reason(flipped.verify()), wrong, "bit {bit}");
         assert!(!verify_batch(&[pending(&flipped)]), "bit {bit}");
     }
@@ -233,7 +235,7 @@ fn an_unreduced_s_is_refused_for_an_ordinary_key() {
         let sum = u16::from(*byte) + u16::from(order) + carry;
         (*byte, carry) = (sum.to_le_bytes()[0], sum >> 8);
     }
-    let malleated = with_signature(signed, Some(Signature::from_bytes(bytes)));
+    let malleated = signed.with_signature(Some(Signature::from_bytes(bytes)));
     assert!(malleated.verify().is_err());
     assert!(!verify_batch(&[pending(&malleated)]));
 }
