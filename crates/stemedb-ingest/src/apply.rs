@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use stemedb_core::{Record, RecordId, Sequence};
 use stemedb_storage::{Batch, Cursor, Key, Put};
 
+use crate::RecordType;
 use crate::quarantine::Quarantined;
 
 /// A record of the journal after everything about it was checked that needs no store.
@@ -25,17 +26,17 @@ impl Checked {
     #[must_use]
     pub fn identity_key(&self) -> Option<Key> {
         let (id, record) = self.outcome.as_ref().ok()?;
-        Some(identity_key(*id, record))
+        Some(identity_key(*id, RecordType::of(record)))
     }
 }
 
 /// The key under which a record is found by its id.
 #[must_use]
-pub fn identity_key(id: RecordId, record: &Record) -> Key {
-    match record {
-        Record::Assertion(_) => Key::Assertion(id),
-        Record::Vote(_) => Key::VoteIndex(id),
-        Record::Epoch(_) => Key::Epoch(id),
+pub fn identity_key(id: RecordId, record_type: RecordType) -> Key {
+    match record_type {
+        RecordType::Assertion => Key::Assertion(id),
+        RecordType::Vote => Key::VoteIndex(id),
+        RecordType::Epoch => Key::Epoch(id),
     }
 }
 

@@ -110,7 +110,7 @@ impl Ingestor {
         }
     }
 
-    /// Waits until the record with this sequence is applied and readable.
+    /// Waits until the record with this sequence is applied and readable; with 0, until the store can be read at all.
     pub fn wait_applied(&self, sequence: u64) -> Applied {
         self.progress.wait_applied(sequence)
     }

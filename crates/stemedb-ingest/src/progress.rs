@@ -42,6 +42,8 @@ type Waiter = (u64, oneshot::Sender<Result<(), Error>>);
 struct State {
     health: Health,
     counters: Counters,
+    /// Whether the store shows what `counters.applied_sequence` says.
+    is_published: bool,
     waiters: Vec<Waiter>,
 }
 
@@ -81,6 +83,7 @@ impl Progress {
     pub(crate) fn publish(&self, sequence: u64) {
         let mut state = self.state();
         state.health = Health::Following;
+        state.is_published = true;
         state.counters.applied_sequence = sequence;
         let (ready, waiting) = std::mem::take(&mut state.waiters)
             .into_iter()
@@ -103,7 +106,7 @@ impl Progress {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state();
         let now = match &state.health {
-            _ if state.counters.applied_sequence >= sequence => Some(Ok(())),
+            _ if state.is_published && state.counters.applied_sequence >= sequence => Some(Ok(())),
             Health::NotStarted => Some(Err(Error::NotStarted)),
             Health::Stopped => Some(Err(Error::Stopped)),
             Health::Failed(error) => Some(Err(error.clone())),

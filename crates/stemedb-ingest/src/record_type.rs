@@ -1,5 +1,7 @@
 //! The first byte of a payload.
 
+use stemedb_core::Record;
+
 /// What kind of record a payload holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -13,6 +15,16 @@ pub enum RecordType {
 }
 
 impl RecordType {
+    /// The type of a record.
+    #[must_use]
+    pub const fn of(record: &Record) -> Self {
+        match record {
+            Record::Assertion(_) => Self::Assertion,
+            Record::Vote(_) => Self::Vote,
+            Record::Epoch(_) => Self::Epoch,
+        }
+    }
+
     /// The type that a byte stands for; `None` for a byte that no version so far has written.
     #[must_use]
     pub const fn from_byte(byte: u8) -> Option<Self> {

@@ -35,7 +35,32 @@ pub(crate) struct Request {
     pub(crate) records: Vec<Vec<u8>>,
     pub(crate) trust: Trust,
     pub(crate) framed_bytes: usize,
-    pub(crate) answer: oneshot::Sender<Answer>,
+    pub(crate) reply: Reply,
+}
+
+/// Who is told of the outcome.
+pub(crate) enum Reply {
+    Channel(oneshot::Sender<Answer>),
+    Call(Box<dyn FnOnce(Answer) + Send>),
+}
+
+impl Reply {
+    pub(crate) fn send(self, answer: Answer) {
+        match self {
+            // Whoever stopped waiting for the answer gets none.
+            Self::Channel(sender) => drop(sender.send(answer)),
+            Self::Call(call) => call(answer),
+        }
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Channel(_) => "Channel",
+            Self::Call(_) => "Call",
+        })
+    }
 }
 
 impl Request {
@@ -43,31 +68,27 @@ impl Request {
     pub(crate) fn new(
         records: Vec<Vec<u8>>,
         trust: Trust,
-    ) -> Result<(Self, oneshot::Receiver<Answer>), AppendError> {
+        reply: Reply,
+    ) -> Result<Self, (Reply, AppendError)> {
         let mut total: usize = 0;
+        let mut longest = 0;
         for record in &records {
-            if record.len() > RECORD_BYTES_MAX {
-                return Err(AppendError::TooLarge {
-                    bytes: record.len(),
-                    bytes_max: RECORD_BYTES_MAX,
-                });
-            }
+            longest = longest.max(record.len());
             total = total.saturating_add(framed_bytes(record.len()));
         }
-        if total > GROUP_PAYLOAD_BYTES_MAX {
-            return Err(AppendError::TooLarge {
-                bytes: total,
-                bytes_max: GROUP_PAYLOAD_BYTES_MAX,
-            });
+        let limits = [
+            (longest, RECORD_BYTES_MAX),
+            (total, GROUP_PAYLOAD_BYTES_MAX),
+        ];
+        if let Some((bytes, bytes_max)) = limits.into_iter().find(|(bytes, max)| bytes > max) {
+            return Err((reply, AppendError::TooLarge { bytes, bytes_max }));
         }
-        let (answer, receiver) = oneshot::channel();
-        let request = Self {
+        Ok(Self {
             records,
             trust,
             framed_bytes: total,
-            answer,
-        };
-        Ok((request, receiver))
+            reply,
+        })
     }
 }
 
@@ -143,7 +164,7 @@ pub(crate) enum Offer {
     Taken,
     /// There is no room: wait for the signal, then offer it again.
     Full(Request, oneshot::Receiver<()>),
-    Refused(AppendError),
+    Refused(Request, AppendError),
 }
 
 impl Shared {
@@ -181,17 +202,18 @@ impl Shared {
     pub(crate) fn offer(&self, request: Request) -> Offer {
         let mut queue = self.queue();
         if queue.closed {
-            return Offer::Refused(AppendError::Closed);
+            return Offer::Refused(request, AppendError::Closed);
         }
         if let Gate::Refusing {
             behind_bytes,
             limit_bytes,
         } = queue.gate
         {
-            return Offer::Refused(AppendError::Backpressure {
+            let error = AppendError::Backpressure {
                 behind_bytes,
                 limit_bytes,
-            });
+            };
+            return Offer::Refused(request, error);
         }
         let room = queue.framed_bytes + request.framed_bytes <= self.options.queue_bytes_max
             || queue.requests.is_empty();

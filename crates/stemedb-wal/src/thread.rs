@@ -63,7 +63,7 @@ impl Driver<'_> {
 
     fn append(&mut self, requests: Vec<Request>) {
         let mut builder = self.log.begin_group();
-        let mut answers = Vec::with_capacity(requests.len());
+        let mut replies = Vec::with_capacity(requests.len());
         let durability = self.log.options().durability;
         for request in requests {
             let appended = Appended {
@@ -74,16 +74,15 @@ impl Driver<'_> {
             for record in &request.records {
                 builder.push(record, request.trust);
             }
-            answers.push((request.answer, appended));
+            replies.push((request.reply, appended));
         }
         self.join_spare(builder.payload_bytes());
         let result = self.log.write(builder).and_then(|group| self.settle(group));
         if let Err(error) = &result {
             self.report(error);
         }
-        for (answer, appended) in answers {
-            // Whoever stopped waiting for the answer gets none.
-            drop(answer.send(result.clone().map(|()| appended)));
+        for (reply, appended) in replies {
+            reply.send(result.clone().map(|()| appended));
         }
         self.prepare_spare();
     }

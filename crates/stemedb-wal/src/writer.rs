@@ -4,7 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::shared::{Answer, Offer, Request, Shared};
+use crate::shared::{Answer, Appended, Offer, Reply, Request, Shared};
 use crate::{AppendError, Trust};
 
 /// Appends records through group commit: whatever arrives while a group is being synced goes into the next one.
@@ -30,21 +30,40 @@ impl Writer {
     ///
     /// Together they must fit a group ([`GROUP_PAYLOAD_BYTES_MAX`](crate::format::GROUP_PAYLOAD_BYTES_MAX)).
     pub fn append_all(&self, records: Vec<Vec<u8>>) -> Append {
-        let state = match Request::new(records, self.trust) {
-            Err(error) => State::Refused(error),
-            Ok((request, answer)) => match self.shared.offer(request) {
-                Offer::Taken => State::Taken(answer),
-                Offer::Full(request, room) => State::Waiting {
-                    request,
-                    room,
-                    answer,
-                },
-                Offer::Refused(error) => State::Refused(error),
-            },
+        let (sender, answer) = oneshot::channel();
+        let state = match Request::new(records, self.trust, Reply::Channel(sender)) {
+            Err((_, error)) => State::Refused(error),
+            Ok(request) => offer(&self.shared, request, answer),
         };
         Append {
             shared: Arc::clone(&self.shared),
             state,
+        }
+    }
+
+    /// Appends records in order, in one group, and has the outcome reported to `then`: by the log thread, where it must be quick, or
+    /// by this call, where the records are refused.
+    ///
+    /// This blocks while the queue is full. `then` is dropped without a call only if the log thread dies.
+    pub fn append_all_then(
+        &self,
+        records: Vec<Vec<u8>>,
+        then: impl FnOnce(Result<Appended, AppendError>) + Send + 'static,
+    ) {
+        let mut request = match Request::new(records, self.trust, Reply::Call(Box::new(then))) {
+            Ok(request) => request,
+            Err((reply, error)) => return reply.send(Err(error)),
+        };
+        loop {
+            match self.shared.offer(request) {
+                Offer::Taken => return,
+                Offer::Refused(refused, error) => return refused.reply.send(Err(error)),
+                Offer::Full(again, room) => {
+                    // A signal that was dropped means the same as one that was sent: try again.
+                    let (Ok(()) | Err(oneshot::RecvError)) = room.recv();
+                    request = again;
+                }
+            }
         }
     }
 }
@@ -90,7 +109,7 @@ impl Append {
                 } => {
                     // A signal that was dropped means the same as one that was sent: try again.
                     let (Ok(()) | Err(oneshot::RecvError)) = room.recv();
-                    offer_again(&self.shared, request, answer)
+                    offer(&self.shared, request, answer)
                 }
             };
         }
@@ -109,14 +128,14 @@ impl Append {
                 } => {
                     // As in `wait`.
                     let (Ok(()) | Err(oneshot::RecvError)) = room.await;
-                    offer_again(&self.shared, request, answer)
+                    offer(&self.shared, request, answer)
                 }
             };
         }
     }
 }
 
-fn offer_again(shared: &Shared, request: Request, answer: oneshot::Receiver<Answer>) -> State {
+fn offer(shared: &Shared, request: Request, answer: oneshot::Receiver<Answer>) -> State {
     match shared.offer(request) {
         Offer::Taken => State::Taken(answer),
         Offer::Full(request, room) => State::Waiting {
@@ -124,7 +143,7 @@ fn offer_again(shared: &Shared, request: Request, answer: oneshot::Receiver<Answ
             room,
             answer,
         },
-        Offer::Refused(error) => State::Refused(error),
+        Offer::Refused(_, error) => State::Refused(error),
     }
 }
 

@@ -1,0 +1,288 @@
+//! An open database.
+
+use std::future::{Future, IntoFuture};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use stemedb_core::{Assertion, Epoch, Record, Sequence, Vote};
+use stemedb_ingest::Ingestor;
+use stemedb_storage::KVStore;
+use stemedb_wal::{Journal, JournalWatch, Writer};
+use tokio::sync::Mutex;
+
+use crate::error::Cause;
+use crate::export::Export;
+use crate::flight::InFlight;
+use crate::{
+    Builder, Durability, Error, Health, Prepared, Receipt, Result, Stats, Submission, View, stats,
+};
+
+mod open;
+
+/// A database: its journal, its store, and the worker that applies the one to the other.
+///
+/// It is shared by reference between any number of threads. Dropping it closes it; [`close`](Self::close) does the same and says how
+/// it went.
+#[derive(Debug)]
+pub struct Database {
+    inner: Arc<Inner>,
+    was_created: bool,
+}
+
+// Ordering: the fields are dropped in this order: the worker lets go of journal and store, then the journal covers its last group
+// and releases the lock.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) directory: PathBuf,
+    pub(crate) durability: Durability,
+    pub(crate) in_flight: InFlight,
+    pub(crate) ingestor: Ingestor,
+    pub(crate) store: Arc<dyn KVStore>,
+    pub(crate) writer: Writer,
+    pub(crate) watch: JournalWatch,
+    /// Held for its lock and its log thread.
+    pub(crate) journal: Arc<Mutex<Journal>>,
+}
+
+impl Database {
+    /// Opens the database in a directory; there must be one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::open`].
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        Self::builder().open(directory)
+    }
+
+    /// Settings, to open a database with.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Whether this call of `open` created the database.
+    #[must_use]
+    pub fn was_created(&self) -> bool {
+        self.was_created
+    }
+
+    /// The database's directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.inner.directory
+    }
+
+    /// Stores an assertion; it is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn assert(&self, assertion: Assertion) -> Result<Receipt> {
+        self.add(assertion)
+    }
+
+    /// Stores a vote; it is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn vote(&self, vote: Vote) -> Result<Receipt> {
+        self.add(vote)
+    }
+
+    /// Stores an epoch; it is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn define_epoch(&self, epoch: Epoch) -> Result<Receipt> {
+        self.add(epoch)
+    }
+
+    /// Stores a record of any type; it is durable when this returns. One that is stored already is answered with its first sequence.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the record is over its limits or its signature is not right,
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) where the disk is full, [`Closed`](crate::ErrorKind::Closed) where a write or an
+    /// fsync failed: then the outcome is unknown, and shows when the database is opened again.
+    pub fn add(&self, record: impl Into<Record>) -> Result<Receipt> {
+        let prepared = Prepared::new(&record.into())?;
+        let receipts = self.submit(vec![prepared]).wait();
+        receipts
+            .into_iter()
+            .next()
+            .unwrap_or(Err(Cause::Closed.into()))
+    }
+
+    /// Hands in records that were prepared, many at a time; the receipts come from the [`Submission`].
+    ///
+    /// This returns before they are durable, so that several submissions can share an fsync; it waits only while too much is in
+    /// flight.
+    pub fn submit(&self, records: Vec<Prepared>) -> Submission {
+        let count = records.len();
+        let submitted = self.inner.submit(records);
+        submitted.unwrap_or_else(|error| Submission::failed(&error, count))
+    }
+
+    /// Stores records in order, as fast as the disk allows; what is refused comes out as an error in its place.
+    ///
+    /// # Errors
+    ///
+    /// Each record has its own; see [`add`](Self::add).
+    pub fn ingest(&self, records: impl IntoIterator<Item = Record>) -> Vec<Result<Receipt>> {
+        const CHUNK_RECORDS: usize = 1024;
+        let mut receipts = Vec::new();
+        let mut records = records.into_iter().peekable();
+        let mut before: Option<Pending> = None;
+        while records.peek().is_some() {
+            let chunk = records.by_ref().take(CHUNK_RECORDS).map(Ok::<_, Error>);
+            let pending = self.submit_prepared(Prepared::all(chunk));
+            receipts.extend(before.replace(pending).into_iter().flat_map(Pending::wait));
+        }
+        receipts.extend(before.into_iter().flat_map(Pending::wait));
+        receipts
+    }
+
+    fn submit_prepared(&self, prepared: Vec<Result<Prepared>>) -> Pending {
+        let mut sound = Vec::with_capacity(prepared.len());
+        let mut refused = Vec::with_capacity(prepared.len());
+        for one in prepared {
+            refused.push(one.map(|one| sound.push(one)).err());
+        }
+        let submission = self.submit(sound);
+        Pending {
+            refused,
+            submission,
+        }
+    }
+
+    /// Waits until the record with this sequence can be read.
+    pub fn wait_applied(&self, sequence: Sequence) -> Applied {
+        Applied(self.inner.ingestor.wait_applied(sequence.get()))
+    }
+
+    /// A consistent view of everything that is applied now.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) where the store has failed.
+    pub fn view(&self) -> Result<View> {
+        Ok(View::new(self.inner.store.snapshot()?))
+    }
+
+    /// The stored records in the order of their sequences, up to what is applied now.
+    ///
+    /// It streams the journal, and holds no view for long, so that it may take as long as it likes.
+    ///
+    /// # Errors
+    ///
+    /// As [`view`](Self::view).
+    pub fn export(&self) -> Result<Export> {
+        Export::new(&self.inner)
+    }
+
+    /// Counts, sequences and bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) where the store has failed, [`Unavailable`](crate::ErrorKind::Unavailable) where its
+    /// files cannot be looked at.
+    pub fn stats(&self) -> Result<Stats> {
+        stats::of(&self.inner)
+    }
+
+    /// Whether the database works: whether it accepts, applies and shows records.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::of(&self.inner)
+    }
+
+    /// Appends the bytes of a quarantined record again, if they would be applied now and are not stored. The entry stays.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is in quarantine under this sequence, [`Invalid`](crate::ErrorKind::Invalid)
+    /// where it still cannot be applied; and as [`add`](Self::add).
+    pub fn retry_quarantined(&self, sequence: Sequence) -> Result<Receipt> {
+        let entry = self.view()?.quarantined(sequence)?;
+        let entry = entry.ok_or(Cause::NotQuarantined(sequence))?;
+        let reason = |reason: String| Cause::StillQuarantined { sequence, reason };
+        let record = stemedb_ingest::deserialize(&entry.payload)
+            .map_err(|error| reason(error.to_string()))?;
+        let mut prepared = Prepared::new(&record).map_err(|error| reason(error.to_string()))?;
+        prepared.payload = entry.payload;
+        let receipts = self.submit(vec![prepared]).wait();
+        receipts
+            .into_iter()
+            .next()
+            .unwrap_or(Err(Cause::Closed.into()))
+    }
+
+    /// Closes the database: everything that was acknowledged is durable before, a checkpoint is made, the lock is released.
+    ///
+    /// # Errors
+    ///
+    /// What failed on the way; nothing that was acknowledged is lost by it.
+    pub fn close(self) -> Result<()> {
+        let inner = Arc::into_inner(self.inner).ok_or(Cause::Closed)?;
+        let Inner {
+            ingestor,
+            store,
+            writer,
+            watch,
+            journal,
+            ..
+        } = inner;
+        let stopped = ingestor.stop();
+        drop((store, writer, watch));
+        let closed = Arc::into_inner(journal).map(|journal| journal.into_inner().close());
+        stopped?;
+        closed.transpose()?;
+        Ok(())
+    }
+}
+
+/// Records of which some were refused before they were submitted.
+#[derive(Debug)]
+struct Pending {
+    refused: Vec<Option<Error>>,
+    submission: Submission,
+}
+
+impl Pending {
+    fn wait(self) -> Vec<Result<Receipt>> {
+        let mut receipts = self.submission.wait().into_iter();
+        let next = |refused: Option<Error>| match refused {
+            Some(error) => Err(error),
+            None => receipts.next().unwrap_or(Err(Cause::Closed.into())),
+        };
+        self.refused.into_iter().map(next).collect()
+    }
+}
+
+/// The wait for a sequence to become readable: `.await` it, or block on [`wait`](Self::wait).
+#[derive(Debug)]
+#[must_use = "nothing waits unless this is awaited"]
+pub struct Applied(stemedb_ingest::Applied);
+
+impl Applied {
+    /// Blocks until the sequence can be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) and others, where the worker has ended.
+    pub fn wait(self) -> Result<()> {
+        Ok(self.0.wait()?)
+    }
+}
+
+impl IntoFuture for Applied {
+    type Output = Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { Ok(self.0.await?) })
+    }
+}

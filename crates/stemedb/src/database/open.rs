@@ -1,0 +1,164 @@
+//! Opening a database, or creating it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use stemedb_ingest::{Ingestor, mark};
+use stemedb_storage::{HybridStore, KVStore};
+use stemedb_wal::{Journal, LockedDirectory};
+use tokio::sync::Mutex;
+
+use super::{Database, Inner};
+use crate::error::{Cause, Result};
+use crate::flight::InFlight;
+use crate::marker::Marker;
+use crate::{Builder, Create, Durability, StoreKind, file};
+
+pub(crate) const JOURNAL_DIRECTORY: &str = "wal";
+pub(crate) const STORE_DIRECTORY: &str = "db";
+
+impl Database {
+    // Durability: creating goes journal, store, marker. Without the marker there is no database yet, and the next call that may
+    // create completes it; with it everything that it speaks of is durable.
+    pub(crate) fn open_with(builder: Builder, directory: &Path) -> Result<Self> {
+        check_directory(directory, builder.create)?;
+        let locked = lock_journal(&builder, directory)?;
+        // Read under the lock: whoever created the database at the same time is done.
+        let marker = Marker::read(directory)?;
+        if marker.is_none() && builder.create == Create::Never {
+            let path = directory.to_owned();
+            return Err(Cause::NoDatabase { path }.into());
+        }
+        if marker.is_some() && !locked.holds_journal()? {
+            let path = directory.join(JOURNAL_DIRECTORY);
+            return Err(Cause::JournalMissing { path }.into());
+        }
+        let kind = marker.as_ref().map_or(builder.store, |marker| marker.store);
+        let store = open_store(kind, &directory.join(STORE_DIRECTORY))?;
+        let cursors = store.cursors()?;
+        let marks: Vec<_> = cursors
+            .iter()
+            .filter_map(|engine| engine.cursor.as_ref().map(mark))
+            .collect();
+        let journal = Journal::open_locked(locked, &marks)?;
+        let was_created = marker.is_none();
+        if let Some(marker) = marker {
+            check_journal(&marker, &journal)?;
+        } else {
+            let journal = journal.state().journal.to_string();
+            Marker {
+                journal,
+                store: kind,
+            }
+            .write(directory)?;
+        }
+        let inner = start(builder, directory, journal, store)?;
+        Ok(Self {
+            inner: Arc::new(inner),
+            was_created,
+        })
+    }
+}
+
+/// Replays what the store has not applied, and serves then.
+fn start(
+    builder: Builder,
+    directory: &Path,
+    journal: Journal,
+    store: Arc<dyn KVStore>,
+) -> Result<Inner> {
+    // The facade has verified whatever it hands to the journal.
+    let writer = journal.trusted_writer();
+    let watch = journal.watch();
+    let journal = Arc::new(Mutex::new(journal));
+    let mut ingestor =
+        Ingestor::with_options(Arc::clone(&journal), Arc::clone(&store), builder.ingest);
+    ingestor.start();
+    ingestor.wait_applied(watch.durable_sequence()).wait()?;
+    Ok(Inner {
+        directory: directory.to_owned(),
+        durability: builder.durability,
+        in_flight: InFlight::default(),
+        ingestor,
+        store,
+        writer,
+        watch,
+        journal,
+    })
+}
+
+/// Refuses a directory that is no database, before anything in it is touched.
+fn check_directory(directory: &Path, create: Create) -> Result<()> {
+    if Marker::read(directory)?.is_some() {
+        return Ok(());
+    }
+    let path = directory.to_owned();
+    let Some(names) = file::names(directory)? else {
+        return match create {
+            Create::IfMissing => Ok(()),
+            Create::Never => Err(Cause::NoDatabase { path }.into()),
+        };
+    };
+    let is_ours = |name: &String| {
+        [JOURNAL_DIRECTORY, STORE_DIRECTORY, "stemedb.tmp"].contains(&name.as_str())
+    };
+    let is_unfinished = names.iter().any(|name| name == JOURNAL_DIRECTORY)
+        && names.iter().all(is_ours)
+        && is_journal(&directory.join(JOURNAL_DIRECTORY))?;
+    match create {
+        Create::IfMissing if names.is_empty() || is_unfinished => Ok(()),
+        Create::Never if names.is_empty() || is_unfinished => {
+            Err(Cause::NoDatabase { path }.into())
+        }
+        _ => Err(Cause::NotADatabase { path }.into()),
+    }
+}
+
+/// Whether a directory holds nothing but what a journal has.
+fn is_journal(directory: &Path) -> Result<bool> {
+    let is_ours = |name: &String| {
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        name == "pid" || ["wal", "tmp", "torn"].contains(&ending)
+    };
+    Ok(file::names(directory)?.is_some_and(|names| names.iter().all(is_ours)))
+}
+
+/// Takes the journal's lock, before any other file of the database is touched.
+pub(crate) fn lock_journal(builder: &Builder, directory: &Path) -> Result<LockedDirectory> {
+    let path = directory.join(JOURNAL_DIRECTORY);
+    let mut options = builder.journal.clone();
+    options.create = builder.create == Create::IfMissing;
+    options.durability = match builder.durability {
+        Durability::Sync => stemedb_wal::Durability::Sync,
+        Durability::Interval(interval) => stemedb_wal::Durability::Interval(interval),
+    };
+    match options.lock(&path) {
+        Err(stemedb_wal::Error::NotFound { path }) => Err(Cause::JournalMissing { path }.into()),
+        locked => Ok(locked?),
+    }
+}
+
+/// The journal must be the one with which the database was created.
+pub(crate) fn check_journal(marker: &Marker, journal: &Journal) -> Result<()> {
+    let found = journal.state().journal.to_string();
+    if found == marker.journal {
+        return Ok(());
+    }
+    Err(Cause::MarkerJournal {
+        path: journal.directory(),
+        found,
+        expected: marker.journal.clone(),
+    }
+    .into())
+}
+
+/// Opens the engines of a store.
+pub(crate) fn open_store(kind: StoreKind, path: &Path) -> Result<Arc<dyn KVStore>> {
+    match kind {
+        StoreKind::Hybrid => Ok(Arc::new(HybridStore::open(path)?)),
+        #[cfg(feature = "sled")]
+        StoreKind::Sled => Ok(Arc::new(stemedb_storage::SledStore::open(path)?)),
+        #[cfg(not(feature = "sled"))]
+        StoreKind::Sled => Err(Cause::StoreKind { kind: "sled" }.into()),
+    }
+}

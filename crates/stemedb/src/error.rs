@@ -1,0 +1,291 @@
+//! The error of the facade: opaque, with few kinds that say what to do.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use stemedb_core::{Invalid, Sequence};
+use stemedb_ingest::{SerializeError, Undecodable};
+use stemedb_wal::AppendError;
+
+/// The result of most calls.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the caller should do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Fix the request: it can never succeed as it is.
+    Invalid,
+    /// There is no such thing; look for another.
+    NotFound,
+    /// Try again at once: something else was faster.
+    Conflict,
+    /// Try again later: locked, full, not permitted, or the disk failed.
+    Unavailable,
+    /// Stop, and run `stemedb verify`: bytes are not what was written.
+    Corruption,
+    /// Use a newer program: the files were written by one.
+    Unsupported,
+    /// Open the database again: this handle accepts nothing more.
+    Closed,
+    /// Report it: this should not happen.
+    Internal,
+}
+
+/// Why a call failed.
+///
+/// Its text is one line; [`source`](std::error::Error::source) goes on with the causes, and [`advice`](Error::advice) with the next step.
+#[derive(Clone, Debug)]
+pub struct Error(Arc<Cause>);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error("{0}")]
+    Invalid(Invalid),
+    #[error("the record cannot be stored")]
+    Serialize(#[source] SerializeError),
+    #[error("no database in {}", path.display())]
+    NoDatabase { path: PathBuf },
+    #[error("{} holds other files and no database", path.display())]
+    NotADatabase { path: PathBuf },
+    #[error("{}: not written by this program: {line}", path.display())]
+    Marker { path: PathBuf, line: String },
+    #[error("{}: database format {found} is newer than this program, which knows {supported}", path.display())]
+    MarkerVersion {
+        path: PathBuf,
+        found: String,
+        supported: u32,
+    },
+    #[error("{}: the journal is {found}, the database was created with {expected}", path.display())]
+    MarkerJournal {
+        path: PathBuf,
+        found: String,
+        expected: String,
+    },
+    #[error("{}: the journal of this database is missing", path.display())]
+    JournalMissing { path: PathBuf },
+    #[cfg(not(feature = "sled"))]
+    #[error("this program was built without the {kind} store")]
+    StoreKind { kind: &'static str },
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        operation: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("sequence {wanted} is not applied yet; the last is {applied}")]
+    NotYetApplied { wanted: Sequence, applied: u64 },
+    #[error("the cursor is not one that this listing gave out")]
+    PageCursor,
+    #[error("sequence {0} is not in quarantine")]
+    NotQuarantined(Sequence),
+    #[error("the record of sequence {sequence} still cannot be applied: {reason}")]
+    StillQuarantined { sequence: Sequence, reason: String },
+    #[error("what is stored under {key} is no record of ours")]
+    Stored {
+        key: String,
+        #[source]
+        source: Undecodable,
+    },
+    #[error("what is stored under {key} is malformed")]
+    Malformed { key: String },
+    #[error(transparent)]
+    Append(AppendError),
+    #[error(transparent)]
+    Journal(Arc<stemedb_wal::Error>),
+    #[error(transparent)]
+    Store(Arc<stemedb_storage::Error>),
+    #[error(transparent)]
+    Ingest(stemedb_ingest::Error),
+    #[error("the database is closed")]
+    Closed,
+}
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self.0.as_ref() {
+            Cause::Invalid(_)
+            | Cause::NotYetApplied { .. }
+            | Cause::PageCursor
+            | Cause::StillQuarantined { .. } => ErrorKind::Invalid,
+            #[cfg(not(feature = "sled"))]
+            Cause::StoreKind { .. } => ErrorKind::Invalid,
+            Cause::NoDatabase { .. } | Cause::NotADatabase { .. } | Cause::NotQuarantined(_) => {
+                ErrorKind::NotFound
+            }
+            Cause::Marker { .. }
+            | Cause::MarkerJournal { .. }
+            | Cause::JournalMissing { .. }
+            | Cause::Stored { .. }
+            | Cause::Malformed { .. } => ErrorKind::Corruption,
+            Cause::MarkerVersion { .. } => ErrorKind::Unsupported,
+            Cause::Io { .. } => ErrorKind::Unavailable,
+            Cause::Serialize(_) => ErrorKind::Internal,
+            Cause::Append(error) => append_kind(error),
+            Cause::Journal(error) => journal_kind(error),
+            Cause::Store(error) => store_kind(error),
+            Cause::Ingest(error) => ingest_kind(error),
+            Cause::Closed => ErrorKind::Closed,
+        }
+    }
+
+    /// The next step, as the words behind "; " of a sentence, where there is one to name.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self.0.as_ref() {
+            Cause::NoDatabase { .. } => {
+                Some("create one with `stemedb init`, or name another directory")
+            }
+            Cause::NotADatabase { .. } => Some("name another directory, or an empty one"),
+            Cause::MarkerVersion { .. } => Some("use a newer program"),
+            Cause::MarkerJournal { .. } | Cause::JournalMissing { .. } => {
+                Some("put the database's own journal back")
+            }
+            Cause::Journal(error) | Cause::Ingest(stemedb_ingest::Error::Journal(error)) => {
+                journal_advice(error)
+            }
+            Cause::Store(error) | Cause::Ingest(stemedb_ingest::Error::Store(error)) => {
+                store_advice(error)
+            }
+            _ => None,
+        }
+    }
+
+    /// The reason for which a record was refused, if that is what this is.
+    #[must_use]
+    pub fn invalid(&self) -> Option<&Invalid> {
+        match self.0.as_ref() {
+            Cause::Invalid(invalid) => Some(invalid),
+            _ => None,
+        }
+    }
+}
+
+fn journal_advice(error: &stemedb_wal::Error) -> Option<&'static str> {
+    use stemedb_wal::Error as E;
+    match error {
+        E::Locked { .. } => Some("stop it, or wait until it is done"),
+        E::Corruption(_) | E::Gap { .. } => {
+            Some("copy what can be read with `stemedb journal salvage DEST`")
+        }
+        E::StoreAheadOfJournal { .. } | E::ForeignStore { .. } => Some(
+            "put the right journal back, or build the store from this one with `stemedb rebuild`",
+        ),
+        _ => None,
+    }
+}
+
+fn store_advice(error: &stemedb_storage::Error) -> Option<&'static str> {
+    use stemedb_storage::Error as E;
+    match error {
+        E::Locked { .. } => Some("stop whoever uses it"),
+        E::NeedsRebuild { .. } | E::Corruption(_) | E::NotAStore { .. } => {
+            Some("build the store anew from the journal with `stemedb rebuild`")
+        }
+        E::EngineFailed { .. } => {
+            Some("open the database again; if that fails, run `stemedb rebuild`")
+        }
+        _ => None,
+    }
+}
+
+fn append_kind(error: &AppendError) -> ErrorKind {
+    match error {
+        AppendError::TooLarge { .. } => ErrorKind::Invalid,
+        AppendError::NoSpace { .. } | AppendError::Backpressure { .. } => ErrorKind::Unavailable,
+        AppendError::Unknown { .. } | AppendError::Poisoned { .. } | AppendError::Closed => {
+            ErrorKind::Closed
+        }
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn journal_kind(error: &stemedb_wal::Error) -> ErrorKind {
+    use stemedb_wal::Error as E;
+    match error {
+        E::Locked { .. } | E::Io { .. } => ErrorKind::Unavailable,
+        E::NotFound { .. } => ErrorKind::NotFound,
+        E::Corruption(_)
+        | E::Gap { .. }
+        | E::StoreAheadOfJournal { .. }
+        | E::ForeignStore { .. } => ErrorKind::Corruption,
+        E::UnsupportedVersion { .. } => ErrorKind::Unsupported,
+        E::Option { .. } => ErrorKind::Invalid,
+        E::Closed => ErrorKind::Closed,
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn store_kind(error: &stemedb_storage::Error) -> ErrorKind {
+    use stemedb_storage::Error as E;
+    match error {
+        E::Locked { .. } | E::Io { .. } => ErrorKind::Unavailable,
+        E::NotReconciled => ErrorKind::Conflict,
+        E::NeedsRebuild { .. } | E::Corruption(_) | E::NotAStore { .. } => ErrorKind::Corruption,
+        E::UnsupportedVersion { .. } => ErrorKind::Unsupported,
+        E::EngineFailed { .. } => ErrorKind::Closed,
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn ingest_kind(error: &stemedb_ingest::Error) -> ErrorKind {
+    use stemedb_ingest::Error as E;
+    match error {
+        E::Journal(error) => journal_kind(error),
+        E::Store(error) => store_kind(error),
+        E::Start(_) => ErrorKind::Unavailable,
+        E::Stopped | E::NotStarted => ErrorKind::Closed,
+        _ => ErrorKind::Internal,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(self.0.as_ref())
+    }
+}
+
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        Self(Arc::new(cause))
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Cause::Invalid(invalid).into()
+    }
+}
+
+impl From<AppendError> for Error {
+    fn from(error: AppendError) -> Self {
+        Cause::Append(error).into()
+    }
+}
+
+impl From<stemedb_wal::Error> for Error {
+    fn from(error: stemedb_wal::Error) -> Self {
+        Cause::Journal(Arc::new(error)).into()
+    }
+}
+
+impl From<stemedb_storage::Error> for Error {
+    fn from(error: stemedb_storage::Error) -> Self {
+        Cause::Store(Arc::new(error)).into()
+    }
+}
+
+impl From<stemedb_ingest::Error> for Error {
+    fn from(error: stemedb_ingest::Error) -> Self {
+        Cause::Ingest(error).into()
+    }
+}

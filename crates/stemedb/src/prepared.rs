@@ -1,0 +1,93 @@
+//! Records that were checked in full, ready to be appended.
+
+use stemedb_core::signature::verify_batch;
+use stemedb_core::{Invalid, PendingSignature, Record, RecordId};
+
+use crate::RecordType;
+use crate::Result;
+use crate::error::Cause;
+
+/// A record that was validated, named, verified and serialized.
+///
+/// Preparing needs no database, so that it can be done on as many threads as there are.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub(crate) id: RecordId,
+    pub(crate) record_type: RecordType,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Prepared {
+    /// Prepares one record.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the record is over its limits, its signature is missing, wrong, or by an agent
+    /// that is no key.
+    pub fn new(record: &Record) -> Result<Self> {
+        let (prepared, pending) = Self::check(record, &mut Vec::new())?;
+        pending.map_or(Ok(()), |pending| pending.verify())?;
+        Ok(prepared)
+    }
+
+    /// Prepares many records; their signatures are verified together, which takes a third of the time.
+    pub fn all<E>(records: impl IntoIterator<Item = Result<Record, E>>) -> Vec<Result<Self>>
+    where
+        E: Into<crate::Error>,
+    {
+        let mut buffer = Vec::new();
+        let mut pending = Vec::new();
+        let mut prepared: Vec<Result<Self>> = Vec::new();
+        for record in records {
+            let checked = record
+                .map_err(Into::into)
+                .and_then(|record| Self::check(&record, &mut buffer));
+            prepared.push(checked.map(|(one, signature)| {
+                pending.extend(signature.map(|signature| (prepared.len(), signature)));
+                one
+            }));
+        }
+        for (index, invalid) in wrong_signatures(&pending) {
+            if let Some(slot) = prepared.get_mut(index) {
+                *slot = Err(invalid.into());
+            }
+        }
+        prepared
+    }
+
+    fn check(record: &Record, buffer: &mut Vec<u8>) -> Result<(Self, Option<PendingSignature>)> {
+        let (id, pending) = record.check(buffer)?;
+        let payload = stemedb_ingest::serialize_checked(record).map_err(Cause::Serialize)?;
+        let record_type = RecordType::of(record);
+        let prepared = Self {
+            id,
+            record_type,
+            payload,
+        };
+        Ok((prepared, pending))
+    }
+
+    /// The record's id.
+    #[must_use]
+    pub fn id(&self) -> RecordId {
+        self.id
+    }
+
+    /// The record's type.
+    #[must_use]
+    pub fn record_type(&self) -> RecordType {
+        self.record_type
+    }
+}
+
+fn wrong_signatures(pending: &[(usize, PendingSignature)]) -> Vec<(usize, Invalid)> {
+    let signatures: Vec<PendingSignature> =
+        pending.iter().map(|(_, signature)| *signature).collect();
+    if signatures.is_empty() || verify_batch(&signatures) {
+        return Vec::new();
+    }
+    let wrong = |(index, signature): &(usize, PendingSignature)| {
+        signature.verify().err().map(|invalid| (*index, invalid))
+    };
+    pending.iter().filter_map(wrong).collect()
+}

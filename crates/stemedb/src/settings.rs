@@ -1,0 +1,111 @@
+//! How a database is opened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::{Database, Result};
+
+/// Which engines hold what can be looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum StoreKind {
+    /// fjall for what grows with the stream, redb for what is small: the usual choice.
+    #[default]
+    Hybrid,
+    /// sled alone: the weakest, without snapshots. It needs the cargo feature `sled`.
+    Sled,
+}
+
+impl StoreKind {
+    /// Its name, as in settings and statistics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hybrid => "hybrid",
+            Self::Sled => "sled",
+        }
+    }
+}
+
+/// What an acknowledgement waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// For the fsync: the record survives a power loss.
+    #[default]
+    Sync,
+    /// For the write, which is synced at least that often: the record survives the process, and a power loss may take what was
+    /// acknowledged since the last fsync.
+    Interval(Duration),
+}
+
+/// Whether opening may create.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Create {
+    /// There must be a database already.
+    #[default]
+    Never,
+    /// A database is created where there is none; a directory that holds other files is refused.
+    IfMissing,
+}
+
+/// Settings of a database; see [`Database::builder`].
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    pub(crate) create: Create,
+    pub(crate) store: StoreKind,
+    pub(crate) durability: Durability,
+    pub(crate) journal: stemedb_wal::Options,
+    pub(crate) ingest: stemedb_ingest::Options,
+}
+
+impl Builder {
+    /// Whether opening may create. Default: never.
+    #[must_use]
+    pub fn create(mut self, create: Create) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// The engines of a database that is created; one that exists keeps its own. Default: hybrid.
+    #[must_use]
+    pub fn store(mut self, store: StoreKind) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// What an acknowledgement waits for. Default: the fsync.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Largest size of a journal segment in bytes, 4 KiB to 64 MiB. Default: 64 MiB.
+    #[must_use]
+    pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
+        self.journal.segment_bytes_max = bytes;
+        self
+    }
+
+    /// Bytes that the store may be behind the journal before writers wait. Default: 256 MiB.
+    #[must_use]
+    pub fn behind_bytes_max(mut self, bytes: u64) -> Self {
+        self.ingest.behind_bytes_max = bytes;
+        self
+    }
+
+    /// Opens the database in a directory: recovers the journal, brings the store up to its end, and serves then.
+    ///
+    /// # Errors
+    ///
+    /// - [`NotFound`](crate::ErrorKind::NotFound) where there is no database and none may be created, or where the directory holds
+    ///   other files;
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) where it is in use, the disk is full or refuses;
+    /// - [`Corruption`](crate::ErrorKind::Corruption) where acknowledged records or the store are damaged;
+    /// - [`Unsupported`](crate::ErrorKind::Unsupported) where a newer program wrote it;
+    /// - [`Invalid`](crate::ErrorKind::Invalid) where a setting is out of its limits.
+    ///
+    /// Nothing is deleted to make it succeed.
+    pub fn open(self, directory: impl AsRef<Path>) -> Result<Database> {
+        Database::open_with(self, directory.as_ref())
+    }
+}

@@ -1,0 +1,93 @@
+//! Counts, sequences, bytes; and whether the database works.
+
+use crate::database::Inner;
+use crate::error::Result;
+use crate::view::{Counts, View};
+
+/// Where a database stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// How much is stored.
+    pub counts: Counts,
+    /// Last sequence that is durable in the journal, 0 where there is none.
+    pub durable_sequence: u64,
+    /// Last sequence that can be read, 0 where there is none.
+    pub applied_sequence: u64,
+    /// The journal.
+    pub journal: JournalStats,
+    /// The store.
+    pub store: StoreStats,
+}
+
+/// Where a journal stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalStats {
+    /// Its identity, in hex.
+    pub id: String,
+    /// Hash of the last group with records, in hex: it commits to everything before it. `None` in a journal without records.
+    pub head_hash: Option<String>,
+    /// How many segments it has.
+    pub segments: u64,
+    /// Bytes of its groups.
+    pub bytes: u64,
+}
+
+/// What a store takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Bytes of its files.
+    pub bytes: u64,
+}
+
+pub(crate) fn of(inner: &Inner) -> Result<Stats> {
+    let state = inner.watch.state();
+    let view = View::new(inner.store.snapshot()?);
+    Ok(Stats {
+        counts: view.counts(),
+        durable_sequence: state.durable_sequence(),
+        applied_sequence: view.applied().map_or(0, stemedb_core::Sequence::get),
+        journal: JournalStats {
+            id: state.journal.to_string(),
+            head_hash: state.head.map(|head| head.hash.to_string()),
+            segments: state.segments.len() as u64,
+            bytes: state.group_bytes,
+        },
+        store: StoreStats {
+            kind: match inner.store.kind() {
+                stemedb_storage::StoreKind::Memory => "memory",
+                stemedb_storage::StoreKind::Hybrid => "hybrid",
+                stemedb_storage::StoreKind::Sled => "sled",
+            },
+            bytes: inner.store.disk_bytes()?,
+        },
+    })
+}
+
+/// Whether a database works.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Health {
+    /// It accepts, applies and shows records.
+    Good,
+    /// The journal accepts nothing more; what is stored can be read. Open the database again.
+    NotWritable(crate::Error),
+    /// Records are accepted, and not applied any more. Open the database again.
+    NotApplying(crate::Error),
+}
+
+impl Health {
+    pub(crate) fn of(inner: &Inner) -> Self {
+        if let Some(failure) = inner.watch.failure() {
+            return Self::NotWritable(failure.into());
+        }
+        match inner.ingestor.health() {
+            stemedb_ingest::Health::Failed(error) => Self::NotApplying(error.into()),
+            stemedb_ingest::Health::Stopped => {
+                Self::NotApplying(crate::error::Cause::Closed.into())
+            }
+            _ => Self::Good,
+        }
+    }
+}

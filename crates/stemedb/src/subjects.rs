@@ -1,0 +1,75 @@
+//! The listing of subjects: runs of index entries with the same subject, counted.
+
+use stemedb_core::{Sequence, Subject};
+use stemedb_storage::{Key, Scan, key};
+
+use crate::error::{Cause, Result};
+use crate::page::{Listed, PageCursor};
+use crate::view::SubjectCount;
+
+/// Counts the index entries of one subject after the other.
+pub(crate) struct Subjects {
+    scan: Scan,
+    as_of: Option<Sequence>,
+    current: Option<(String, u64)>,
+}
+
+impl Subjects {
+    pub(crate) fn new(scan: Scan, as_of: Option<Sequence>) -> Self {
+        Self {
+            scan,
+            as_of,
+            current: None,
+        }
+    }
+
+    /// Counts one entry; gives the subject before it if this is another one.
+    fn count(&mut self, key: &[u8]) -> Result<Option<(String, u64)>> {
+        let Ok(Key::Subject {
+            subject, sequence, ..
+        }) = Key::decode(key)
+        else {
+            let key = key::text(key);
+            return Err(Cause::Malformed { key }.into());
+        };
+        if self.as_of.is_some_and(|as_of| sequence > as_of) {
+            return Ok(None);
+        }
+        match &mut self.current {
+            Some((current, count)) if *current == subject => {
+                *count += 1;
+                Ok(None)
+            }
+            current => Ok(current.replace((subject, 1))),
+        }
+    }
+}
+
+impl Iterator for Subjects {
+    type Item = Result<Listed<SubjectCount>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some(entry) = self.scan.next() {
+            let counted = match entry {
+                Ok((key, _)) => self.count(&key),
+                Err(error) => Err(error.into()),
+            };
+            match counted {
+                Ok(None) => {}
+                Ok(Some(done)) => return Some(listed(done)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        self.current.take().map(listed)
+    }
+}
+
+fn listed((name, assertions): (String, u64)) -> Result<Listed<SubjectCount>> {
+    let cursor = PageCursor::after(&key::after_subject(&name));
+    let subject = Subject::new(name)?;
+    let value = SubjectCount {
+        subject,
+        assertions,
+    };
+    Ok(Listed { value, cursor })
+}

@@ -1,0 +1,310 @@
+//! Reading: a consistent view of the store.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use stemedb_core::{Predicate, Record, RecordId, Sequence, Subject};
+use stemedb_ingest::{Quarantined, RecordType, deserialize, identity_key};
+use stemedb_storage::{Key, KeyKind, Scan, Snapshot, Value, key};
+
+use crate::error::{Cause, Result};
+use crate::page::{Listed, Listing, Page, PageCursor};
+use crate::subjects::Subjects;
+
+/// A record that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its id.
+    pub id: RecordId,
+    /// The sequence of its first arrival.
+    pub sequence: Sequence,
+    /// When it arrived, in Unix milliseconds, by the clock of this machine.
+    pub arrived_at_ms: u64,
+    /// What it says.
+    pub record: Record,
+}
+
+/// A subject, and how much is asserted of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectCount {
+    /// The subject.
+    pub subject: Subject,
+    /// How many assertions there are.
+    pub assertions: u64,
+}
+
+/// A record that could not be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedRecord {
+    /// Its sequence.
+    pub sequence: Sequence,
+    /// When it arrived, in Unix milliseconds.
+    pub arrived_at_ms: u64,
+    /// Why it could not be applied.
+    pub reason: String,
+    /// Its bytes, as the journal holds them.
+    pub payload: Vec<u8>,
+}
+
+/// How much is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Assertions.
+    pub assertions: u64,
+    /// Votes.
+    pub votes: u64,
+    /// Epochs.
+    pub epochs: u64,
+    /// Records that could not be applied.
+    pub quarantined: u64,
+    /// Records in the journal whose id was stored before them.
+    pub duplicates: u64,
+}
+
+/// A consistent view of a database: it stays as it is while records are applied.
+///
+/// Listings are lazy, and resumable by the cursor of each item. A view that is kept keeps old data from being reclaimed.
+#[derive(Clone, Debug)]
+pub struct View(Arc<dyn Snapshot>);
+
+impl View {
+    pub(crate) fn new(snapshot: Arc<dyn Snapshot>) -> Self {
+        Self(snapshot)
+    }
+
+    /// The last sequence that this view shows; `None` in an empty database.
+    #[must_use]
+    pub fn applied(&self) -> Option<Sequence> {
+        self.0.cursor().map(|cursor| cursor.sequence)
+    }
+
+    /// How much is stored.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let counts = self.0.counts();
+        Counts {
+            assertions: counts.assertions,
+            votes: counts.votes,
+            epochs: counts.epochs,
+            quarantined: counts.quarantined,
+            duplicates: counts.duplicates,
+        }
+    }
+
+    /// The record with an id, of any type.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption`](crate::ErrorKind::Corruption) where what is stored does not verify.
+    pub fn get(&self, id: RecordId) -> Result<Option<Stored>> {
+        if let Some(stored) = self.stored(&Key::Assertion(id), id)? {
+            return Ok(Some(stored));
+        }
+        let index = Key::VoteIndex(id).encode();
+        if let Some(value) = self.0.get(&index)? {
+            let assertion = record_id(&value.content, &index)?;
+            return self.stored(
+                &Key::Vote {
+                    assertion,
+                    vote: id,
+                },
+                id,
+            );
+        }
+        self.stored(&Key::Epoch(id), id)
+    }
+
+    fn stored(&self, key: &Key, id: RecordId) -> Result<Option<Stored>> {
+        let value = self.0.get(&key.encode())?;
+        value.map(|value| into_stored(key, id, &value)).transpose()
+    }
+
+    /// The assertions about a subject, by predicate and then in the order of arrival.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a cursor of another listing and for an `as_of` that is not applied yet.
+    pub fn assertions(
+        &self,
+        subject: &Subject,
+        predicate: Option<&Predicate>,
+        page: &Page,
+    ) -> Result<Listing<Stored>> {
+        let prefix = match predicate {
+            Some(predicate) => key::subject_predicate(subject.as_str(), predicate.as_str()),
+            None => key::subject(subject.as_str()),
+        };
+        let view = self.clone();
+        self.list(&prefix, page, move |found, value| {
+            let id = record_id(&value.content, found)?;
+            let stored = view.stored(&Key::Assertion(id), id)?;
+            stored.ok_or_else(|| malformed(found))
+        })
+    }
+
+    /// The votes on an assertion, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// As [`assertions`](Self::assertions).
+    pub fn votes(&self, assertion: RecordId, page: &Page) -> Result<Listing<Stored>> {
+        self.list(&key::votes_of(assertion), page, |found, value| {
+            let Ok(key @ Key::Vote { vote, .. }) = Key::decode(found) else {
+                return Err(malformed(found));
+            };
+            into_stored(&key, vote, &value)
+        })
+    }
+
+    /// The epochs, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// As [`assertions`](Self::assertions).
+    pub fn epochs(&self, page: &Page) -> Result<Listing<Stored>> {
+        self.list(&key::all(KeyKind::Epoch), page, |found, value| {
+            let Ok(key @ Key::Epoch(id)) = Key::decode(found) else {
+                return Err(malformed(found));
+            };
+            into_stored(&key, id, &value)
+        })
+    }
+
+    /// An epoch, what it supersedes, what that supersedes, and so on as far as it is stored; empty where the epoch is not.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption`](crate::ErrorKind::Corruption) where what is stored does not verify.
+    pub fn epoch_chain(&self, id: RecordId) -> Result<Vec<Stored>> {
+        let mut chain = Vec::new();
+        let mut next = Some(id);
+        // An id is a hash over the one it supersedes, so that a chain cannot come back to itself.
+        while let Some(stored) = next
+            .map(|id| self.stored(&Key::Epoch(id), id))
+            .transpose()?
+            .flatten()
+        {
+            next = match &stored.record {
+                Record::Epoch(epoch) => epoch.supersedes,
+                Record::Assertion(_) | Record::Vote(_) => None,
+            };
+            chain.push(stored);
+        }
+        Ok(chain)
+    }
+
+    /// The records that could not be applied, in the order of arrival.
+    ///
+    /// # Errors
+    ///
+    /// As [`assertions`](Self::assertions).
+    pub fn quarantine(&self, page: &Page) -> Result<Listing<QuarantinedRecord>> {
+        self.list(&key::all(KeyKind::Quarantine), page, |found, value| {
+            into_quarantined(&value).ok_or_else(|| malformed(found))
+        })
+    }
+
+    /// The record in quarantine under a sequence.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption`](crate::ErrorKind::Corruption) where what is stored does not verify.
+    pub fn quarantined(&self, sequence: Sequence) -> Result<Option<QuarantinedRecord>> {
+        let key = Key::Quarantine(sequence).encode();
+        let value = self.0.get(&key)?;
+        value
+            .map(|value| into_quarantined(&value).ok_or_else(|| malformed(&key)))
+            .transpose()
+    }
+
+    /// The subjects whose names begin with `prefix`, in the order of their bytes, with the number of assertions about each.
+    ///
+    /// # Errors
+    ///
+    /// As [`assertions`](Self::assertions).
+    pub fn subjects(&self, prefix: &str, page: &Page) -> Result<Listing<SubjectCount>> {
+        let scan = self.scan(&key::subjects(prefix), page)?;
+        Ok(Box::new(Subjects::new(scan, page.as_of)))
+    }
+
+    fn list<T: 'static>(
+        &self,
+        prefix: &[u8],
+        page: &Page,
+        read: impl Fn(&[u8], Value) -> Result<T> + Send + 'static,
+    ) -> Result<Listing<T>> {
+        let as_of = page.as_of;
+        let scan = self.scan(prefix, page)?;
+        let list = scan.filter_map(move |entry| match entry {
+            Err(error) => Some(Err(error.into())),
+            Ok((_, value)) if as_of.is_some_and(|as_of| value.sequence > as_of) => None,
+            Ok((key, value)) => Some(read(&key, value).map(|value| Listed {
+                value,
+                cursor: PageCursor::after(&key),
+            })),
+        });
+        Ok(Box::new(list))
+    }
+
+    fn scan(&self, prefix: &[u8], page: &Page) -> Result<Scan> {
+        let applied = self.applied();
+        if let Some(wanted) = page.as_of.filter(|as_of| Some(*as_of) > applied) {
+            let applied = applied.map_or(0, Sequence::get);
+            return Err(Cause::NotYetApplied { wanted, applied }.into());
+        }
+        let start = match &page.after {
+            Some(cursor) => Bound::Excluded(cursor.key_in(prefix)?),
+            None => Bound::Unbounded,
+        };
+        Ok(self.0.scan(prefix, start)?)
+    }
+
+    /// Whether the store holds a record under exactly this sequence: then the journal's copy at this sequence is the first one.
+    pub(crate) fn holds_at(
+        &self,
+        id: RecordId,
+        record: &Record,
+        sequence: Sequence,
+    ) -> Result<bool> {
+        let key = identity_key(id, RecordType::of(record)).encode();
+        Ok(self
+            .0
+            .get(&key)?
+            .is_some_and(|value| value.sequence == sequence))
+    }
+}
+
+fn into_stored(key: &Key, id: RecordId, value: &Value) -> Result<Stored> {
+    let record = deserialize(&value.content).map_err(|source| Cause::Stored {
+        key: key.to_string(),
+        source,
+    })?;
+    Ok(Stored {
+        id,
+        sequence: value.sequence,
+        arrived_at_ms: value.arrived_at_ms,
+        record,
+    })
+}
+
+fn into_quarantined(value: &Value) -> Option<QuarantinedRecord> {
+    let Quarantined { reason, payload } = Quarantined::decode(&value.content)?;
+    Some(QuarantinedRecord {
+        sequence: value.sequence,
+        arrived_at_ms: value.arrived_at_ms,
+        reason,
+        payload,
+    })
+}
+
+fn record_id(content: &[u8], key: &[u8]) -> Result<RecordId> {
+    let bytes: Option<[u8; 32]> = content.try_into().ok();
+    bytes
+        .map(RecordId::from_bytes)
+        .ok_or_else(|| malformed(key))
+}
+
+fn malformed(key: &[u8]) -> crate::Error {
+    let key = key::text(key);
+    Cause::Malformed { key }.into()
+}
