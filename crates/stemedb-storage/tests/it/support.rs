@@ -1,5 +1,7 @@
 //! A journal made up of numbers: what record `n` is follows from `n` alone.
 
+use std::{fs, path::Path};
+
 use stemedb_storage::{Batch, Cursor, KVStore, Key, Put, RecordId, Sequence};
 
 /// The journal from which all test batches come.
@@ -136,6 +138,20 @@ pub(crate) fn replay(store: &dyn KVStore, last: u64, size: u64) {
 pub(crate) fn catch_up(store: &dyn KVStore, last: u64) {
     replay(store, last, 7);
     store.publish().unwrap();
+}
+
+/// Copies a directory as it lies there: what a killed process leaves behind.
+pub(crate) fn crash_image(of: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(of).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            crash_image(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }
 
 /// Every entry of the records `1..=last`, read back one by one and by scanning, and no other.
