@@ -12,7 +12,6 @@ mod envelope;
 mod error;
 mod guard;
 mod hybrid;
-mod ident;
 pub mod key;
 mod memory;
 mod meta;
@@ -29,7 +28,6 @@ pub use error::{
     BatchFault, Corruption, Damage, EngineError, Error, RebuildReason, Result, Versioned,
 };
 pub use hybrid::HybridStore;
-pub use ident::{RecordId, Sequence};
 pub use key::{Key, KeyKind, MetaKey};
 pub use memory::MemoryStore;
 pub use meta::{APPLY_VERSION, STORE_FORMAT};

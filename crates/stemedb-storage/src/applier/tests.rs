@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use stemedb_core::{RecordId, Sequence};
+
 use super::Applier;
 use crate::{
     batch::{Batch, Put},
@@ -15,7 +17,6 @@ use crate::{
     engine::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader, memory::MemoryEngine},
     error::{Error, RebuildReason, Result},
     guard::{Fuse, Guarded},
-    ident::{RecordId, Sequence},
     key::{self, Key},
     reconcile,
     store::Snapshot,

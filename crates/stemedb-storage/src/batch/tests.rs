@@ -1,9 +1,10 @@
+use stemedb_core::{RecordId, Sequence};
+
 use super::{Batch, Put, Scope, Share};
 use crate::{
     cursor::{Counts, Cursor},
     envelope,
     error::{BatchFault, Error},
-    ident::{RecordId, Sequence},
     key::{self, Key, KeyKind, MetaKey},
 };
 

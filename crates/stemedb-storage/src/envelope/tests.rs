@@ -1,10 +1,8 @@
 use proptest::prelude::*;
+use stemedb_core::Sequence;
 
 use super::{ENVELOPE_BYTES, Value, open, open_note, seal, verify};
-use crate::{
-    error::{Damage, Error},
-    ident::Sequence,
-};
+use crate::error::{Damage, Error};
 
 const KEY: &[u8] = b"Q:\0\0\0\0\0\0\0\x07";
 

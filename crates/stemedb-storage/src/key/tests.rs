@@ -4,7 +4,7 @@ use super::{
     Key, KeyKind, MetaKey, Role, after_subject, all, engine, subject, subject_predicate, subjects,
     text, votes_of,
 };
-use crate::ident::{RecordId, Sequence};
+use stemedb_core::{RecordId, Sequence};
 
 const ID: RecordId = RecordId::from_bytes([0xab; 32]);
 

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use stemedb_core::Sequence;
+
 use super::{Chain, Found, Names, judge, pair, walk};
 use crate::{
     cursor::{Counts, Cursor},
@@ -7,7 +9,6 @@ use crate::{
     envelope,
     error::{Error, RebuildReason, Versioned},
     guard::{Fuse, Guarded},
-    ident::Sequence,
     key::{Key, MetaKey},
     meta::{self, Format, Notes},
 };

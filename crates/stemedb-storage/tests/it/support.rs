@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use stemedb_storage::{Batch, Cursor, KVStore, Key, Put, RecordId, Sequence};
+use stemedb_core::{RecordId, Sequence};
+use stemedb_storage::{Batch, Cursor, KVStore, Key, Put};
 
 /// The journal from which all test batches come.
 pub(crate) const JOURNAL: [u8; 16] = *b"a made-up ledger";
