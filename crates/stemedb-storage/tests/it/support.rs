@@ -1,6 +1,10 @@
 //! A journal made up of numbers: what record `n` is follows from `n` alone.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, OpenOptions},
+    io::{Read, Seek, SeekFrom, Write},
+    path::Path,
+};
 
 use stemedb_core::{RecordId, Sequence};
 use stemedb_storage::{Batch, Cursor, KVStore, Key, Put};
@@ -150,9 +154,33 @@ pub(crate) fn crash_image(of: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             crash_image(&entry.path(), &to);
         } else {
-            fs::copy(entry.path(), to).unwrap();
+            copy_sparse(&entry.path(), &to);
         }
     }
+}
+
+/// Copies a file without writing its zeros: engines make files far longer than what is in them.
+fn copy_sparse(of: &Path, to: &Path) {
+    let mut from = OpenOptions::new().read(true).open(of).unwrap();
+    let mut to = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(to)
+        .unwrap();
+    let mut chunk = vec![0; 256 * 1024];
+    let mut at = 0_u64;
+    loop {
+        let length = from.read(&mut chunk).unwrap();
+        if length == 0 {
+            break;
+        }
+        if chunk[..length].iter().any(|byte| *byte != 0) {
+            to.seek(SeekFrom::Start(at)).unwrap();
+            to.write_all(&chunk[..length]).unwrap();
+        }
+        at += u64::try_from(length).unwrap();
+    }
+    to.set_len(at).unwrap();
 }
 
 /// Every entry of the records `1..=last`, read back one by one and by scanning, and no other.
