@@ -1,11 +1,12 @@
 //! A batch: what one run of the ingest worker adds to a store, and the share of it that an engine gets.
 
+use stemedb_core::Sequence;
+
 use crate::{
     cursor::{Counts, Cursor, reached},
     engine::Pair,
     envelope,
     error::{BatchFault, Error, Result},
-    ident::Sequence,
     key::{self, Key, KeyKind, MetaKey, Role},
     meta,
 };

@@ -1,6 +1,6 @@
 //! How far an engine has applied the journal, and what it has counted on the way.
 
-use crate::ident::Sequence;
+use stemedb_core::Sequence;
 
 /// The last journal group with records that is applied.
 ///

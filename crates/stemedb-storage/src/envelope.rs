@@ -3,11 +3,11 @@
 //! The checksum is xxh3-64 over the key and everything in the envelope but itself. It is verified at
 //! every read, because not every engine does so, and because a value under a foreign key is damage too.
 
+use stemedb_core::Sequence;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     error::{Corruption, Damage, Result},
-    ident::Sequence,
     key,
 };
 

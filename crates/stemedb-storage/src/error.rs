@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::{ident::Sequence, key::KEY_BYTES_MAX};
+use stemedb_core::Sequence;
+
+use crate::key::KEY_BYTES_MAX;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -6,10 +6,9 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use crate::{
-    error::{Error, Result},
-    ident::{RecordId, Sequence},
-};
+use stemedb_core::{RecordId, Sequence};
+
+use crate::error::{Error, Result};
 
 /// The longest key in bytes: what fjall can hold.
 pub const KEY_BYTES_MAX: usize = 65_535;

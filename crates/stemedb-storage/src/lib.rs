@@ -1,7 +1,87 @@
 //! Key-value stores of StemeDB.
 //!
-//! A store holds what a journal says, in a form that can be looked up: it can be thrown away and built
-//! again from the journal at any time.
+//! A store holds what a journal says, in a form that can be looked up. The journal is the truth: a store
+//! can be thrown away and built again from it at any time.
+//!
+//! ```text
+//!   one applier            KVStore                          any number of readers
+//!   apply(Batch) ---->  +-----------------------------+
+//!   publish()    ---->  | engines, each with a cursor | ----> published view (Snapshot)
+//!   persist()    ---->  | in its own atomic batches   |       get, scan, counts, cursor
+//!                       +-----------------------------+
+//! ```
+//!
+//! # What is guaranteed
+//!
+//! - **Exactly once.** Each engine writes its cursor in the same atomic batch as the entries. A record is
+//!   applied to an engine iff its sequence is above that engine's cursor, so a replay may begin anywhere
+//!   at or before [`KVStore::cursor`].
+//! - **Nobody sees half a batch.** Readers get a published view, which is swapped as a whole.
+//! - **Checked at every read.** Every value carries a checksum over its key and itself.
+//! - **Loss is noticed.** Opening walks the chain of applied batches, and compares the stream engine with
+//!   the checkpoint that the other engine remembers: a hole or a lost end is [`Error::NeedsRebuild`].
+//! - **A failure is final.** An engine that fails or panics ends its handle with [`Error::EngineFailed`].
+//!
+//! # What it does not do
+//!
+//! It knows nothing of records: what an entry's content means is up to whoever builds the [`Batch`]es.
+//! It overwrites and removes nothing. It has no thread and no clock of its own: when to publish and when
+//! to make a checkpoint, the caller decides. It does not rebuild: it says when that is needed.
+//!
+//! # Which store
+//!
+//! | store | engines | for |
+//! |---|---|---|
+//! | [`HybridStore`] | fjall for what grows with the stream, redb for what is small | everything |
+//! | `SledStore` | sled | comparison; cargo feature `sled`, on by default; the weakest backend |
+//! | [`MemoryStore`] | a sorted map | tests, and embedding without a disk |
+//!
+//! # Example
+//!
+//! ```
+//! use stemedb_core::{RecordId, Sequence};
+//! use stemedb_storage::{Batch, Cursor, HybridStore, KVStore, Key, Put, key};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path();
+//! let store = HybridStore::open(path)?;
+//! let id = RecordId::from_bytes([7; 32]);
+//! let entry = |key: Key, content: &[u8]| Put {
+//!     key,
+//!     sequence: Sequence::FIRST,
+//!     arrived_at_ms: 1_767_225_600_000,
+//!     content: content.to_vec(),
+//! };
+//! let subject = Key::Subject {
+//!     subject: "Eiffel Tower".into(),
+//!     predicate: "height".into(),
+//!     sequence: Sequence::FIRST,
+//! };
+//! store.apply(Batch {
+//!     first: Sequence::FIRST,
+//!     cursor: Cursor { journal: [1; 16], sequence: Sequence::FIRST, group: 1, group_hash: [2; 32] },
+//!     puts: vec![entry(Key::Assertion(id), b"330 m"), entry(subject, id.as_bytes())],
+//!     duplicates: Vec::new(),
+//! })?;
+//!
+//! // Nothing is seen before it is published.
+//! let name = Key::Assertion(id).encode();
+//! assert!(store.get(&name).is_err());
+//! store.publish()?;
+//! assert_eq!(store.get(&name)?.map(|value| value.content), Some(b"330 m".to_vec()));
+//!
+//! let found = store.scan_prefix(&key::subject("Eiffel Tower"))?.collect::<Result<Vec<_>, _>>()?;
+//! assert_eq!(found.len(), 1);
+//!
+//! // A checkpoint; then the next opening begins here.
+//! store.persist()?;
+//! drop(store);
+//! let store = HybridStore::open(path)?;
+//! assert_eq!(store.cursor()?.map(|cursor| cursor.sequence), Some(Sequence::FIRST));
+//! # Ok(())
+//! # }
+//! ```
 
 mod applier;
 mod batch;
@@ -12,7 +92,6 @@ mod envelope;
 mod error;
 mod guard;
 mod hybrid;
-mod ident;
 pub mod key;
 mod memory;
 mod meta;
@@ -29,7 +108,6 @@ pub use error::{
     BatchFault, Corruption, Damage, EngineError, Error, RebuildReason, Result, Versioned,
 };
 pub use hybrid::HybridStore;
-pub use ident::{RecordId, Sequence};
 pub use key::{Key, KeyKind, MetaKey};
 pub use memory::MemoryStore;
 pub use meta::{APPLY_VERSION, STORE_FORMAT};

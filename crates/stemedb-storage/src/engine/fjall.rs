@@ -175,3 +175,6 @@ fn fault(error: FjallError) -> Fault {
         _ => Fault::Failed(Box::new(error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

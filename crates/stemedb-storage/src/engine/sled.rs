@@ -12,6 +12,8 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use sled::{Batch, Config, Db, Error as SledError};
@@ -24,6 +26,11 @@ pub(crate) const NAME: &str = "sled";
 
 /// Pages kept in memory.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How often opening tries again, and how long it waits before that: a handle that is dropped lets go of
+/// the lock from a background thread, a little later.
+const LOCK_TRIES: u32 = 20;
+const LOCK_WAIT: Duration = Duration::from_millis(25);
 
 /// How the message begins with which sled says that its lock is taken.
 const LOCKED: &str = "could not acquire lock";
@@ -42,7 +49,7 @@ impl SledEngine {
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None);
         Ok(Self {
-            db: Some(config.open().map_err(fault)?),
+            db: Some(open_waiting(&config)?),
             path: path.to_owned(),
             sync_failed: AtomicBool::new(false),
         })
@@ -129,6 +136,21 @@ impl Debug for SledReader {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("SledReader").finish_non_exhaustive()
     }
+}
+
+/// Opens the engine; refuses with `Locked` only if the lock stays taken.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "sled gives nothing else to wait on"
+)]
+fn open_waiting(config: &Config) -> Result<Db, Fault> {
+    for _ in 1..LOCK_TRIES {
+        match config.open().map_err(fault) {
+            Err(Fault::Locked) => thread::sleep(LOCK_WAIT),
+            outcome => return outcome,
+        }
+    }
+    config.open().map_err(fault)
 }
 
 fn sync_files(path: &Path) -> io::Result<()> {

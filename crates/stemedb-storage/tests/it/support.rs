@@ -1,6 +1,13 @@
 //! A journal made up of numbers: what record `n` is follows from `n` alone.
 
-use stemedb_storage::{Batch, Cursor, KVStore, Key, Put, RecordId, Sequence};
+use std::{
+    fs::{self, OpenOptions},
+    io::{Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use stemedb_core::{RecordId, Sequence};
+use stemedb_storage::{Batch, Cursor, KVStore, Key, Put};
 
 /// The journal from which all test batches come.
 pub(crate) const JOURNAL: [u8; 16] = *b"a made-up ledger";
@@ -136,6 +143,44 @@ pub(crate) fn replay(store: &dyn KVStore, last: u64, size: u64) {
 pub(crate) fn catch_up(store: &dyn KVStore, last: u64) {
     replay(store, last, 7);
     store.publish().unwrap();
+}
+
+/// Copies a directory as it lies there: what a killed process leaves behind.
+pub(crate) fn crash_image(of: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(of).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            crash_image(&entry.path(), &to);
+        } else {
+            copy_sparse(&entry.path(), &to);
+        }
+    }
+}
+
+/// Copies a file without writing its zeros: engines make files far longer than what is in them.
+fn copy_sparse(of: &Path, to: &Path) {
+    let mut from = OpenOptions::new().read(true).open(of).unwrap();
+    let mut to = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(to)
+        .unwrap();
+    let mut chunk = vec![0; 256 * 1024];
+    let mut at = 0_u64;
+    loop {
+        let length = from.read(&mut chunk).unwrap();
+        if length == 0 {
+            break;
+        }
+        if chunk[..length].iter().any(|byte| *byte != 0) {
+            to.seek(SeekFrom::Start(at)).unwrap();
+            to.write_all(&chunk[..length]).unwrap();
+        }
+        at += u64::try_from(length).unwrap();
+    }
+    to.set_len(at).unwrap();
 }
 
 /// Every entry of the records `1..=last`, read back one by one and by scanning, and no other.

@@ -1,2 +1,0 @@
-//! Names of records and places, from core.
-pub use stemedb_core::{RecordId, Sequence};

@@ -1,0 +1,96 @@
+//! Nobody sees half a batch: a reader looks at pairs of entries while batches are applied.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use stemedb_storage::{Batch, HybridStore, KVStore, Key, MemoryStore, Put};
+
+use crate::support::{cursor, id, put, seq};
+
+/// Pairs that a reader must have looked at.
+const PAIRS: u64 = 20_000;
+/// Batches that are applied at least, so that there is something to look at.
+const BATCHES: u64 = 2_000;
+
+/// A batch of two entries: one in the engine of the stream, one in the small engine, then filling.
+fn pair(number: u64) -> Batch {
+    let mut puts: Vec<Put> = vec![put(Key::Assertion(id(number)), number, vec![1])];
+    puts.push(put(Key::Epoch(id(number)), number, vec![1]));
+    puts.push(put(Key::Quarantine(seq(number)), number, vec![1; 64]));
+    Batch {
+        first: seq(number),
+        cursor: cursor(number),
+        puts,
+        duplicates: Vec::new(),
+    }
+}
+
+/// Looks for the newest pair in the published view until told to stop; returns how often.
+fn look(store: &dyn KVStore, stop: &AtomicBool) -> u64 {
+    let mut looked = 0;
+    while !stop.load(Ordering::Relaxed) || looked < PAIRS {
+        let view = store.snapshot().unwrap();
+        let last = view.cursor().map_or(0, |cursor| cursor.sequence.get());
+        // The newest pair must be there as a whole, the one after it not at all.
+        for (number, wanted) in [(last, true), (last + 1, false)]
+            .into_iter()
+            .filter(|(n, _)| *n > 0)
+        {
+            for key in [
+                Key::Assertion(id(number)),
+                Key::Epoch(id(number)),
+                Key::Quarantine(seq(number)),
+            ] {
+                assert_eq!(
+                    view.get(&key.encode()).unwrap().is_some(),
+                    wanted,
+                    "{key} at {last}"
+                );
+            }
+        }
+        let counts = view.counts();
+        assert_eq!(
+            (counts.assertions, counts.epochs, counts.quarantined),
+            (last, last, last)
+        );
+        looked += 1;
+    }
+    looked
+}
+
+fn nobody_sees_half_a_batch(store: &dyn KVStore) {
+    store.publish().unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let readers = [(); 2].map(|()| scope.spawn(|| look(store, &stop)));
+        for number in 1..=BATCHES {
+            store.apply(pair(number)).unwrap();
+            store.publish().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        for reader in readers {
+            let looked = reader.join().unwrap();
+            assert!(looked >= PAIRS);
+        }
+    });
+}
+
+#[test]
+fn nobody_sees_half_a_batch_of_a_memory_store() {
+    nobody_sees_half_a_batch(&MemoryStore::new());
+}
+
+#[test]
+fn nobody_sees_half_a_batch_of_a_hybrid_store() {
+    let directory = tempfile::tempdir().unwrap();
+    nobody_sees_half_a_batch(&HybridStore::open(directory.path()).unwrap());
+}
+
+#[cfg(feature = "sled")]
+#[test]
+fn nobody_sees_half_a_batch_of_a_sled_store() {
+    let directory = tempfile::tempdir().unwrap();
+    nobody_sees_half_a_batch(&stemedb_storage::SledStore::open(directory.path()).unwrap());
+}
