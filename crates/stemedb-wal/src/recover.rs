@@ -6,15 +6,19 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::decision::{Action, Behind, Header, Position, Witness, decide};
-use crate::directory::{
-    Listing, SegmentFile, check_dense, corruption, list, segment_path, torn_path,
-};
+use crate::directory::{Listing, SegmentFile, check_dense, corruption, list, segment_path};
 use crate::error::IoContext;
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::group::{check_group, mark_of};
 use crate::scan::{ChainEnd, Found, Scan, Segment, Tail, is_zero};
-use crate::vfs::{OpenMode, Vfs, write_all_at};
+use crate::vfs::Vfs;
 use crate::{Corruption, Error, Fault, JournalId, Mark};
+
+mod carry;
+mod mark;
+
+pub(crate) use carry::write_new;
+pub(crate) use mark::check_mark;
 
 /// What recovery found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -390,64 +394,6 @@ impl Survey<'_> {
     }
 }
 
-/// Fails unless the journal holds the group that `mark` names, by number and by hash.
-pub(crate) fn check_mark(
-    vfs: &dyn Vfs,
-    directory: &Path,
-    recovered: &Recovered,
-    mark: &Mark,
-) -> Result<(), Error> {
-    if mark.journal != recovered.journal {
-        return Err(Error::foreign_id(
-            mark.group,
-            mark.journal,
-            recovered.journal,
-        ));
-    }
-    if recovered.head == Some(*mark) {
-        return Ok(());
-    }
-    let ahead = || Error::StoreAheadOfJournal {
-        store: mark.sequence,
-        group: mark.group,
-        journal: recovered.head.map_or(0, |head| head.sequence),
-    };
-    if recovered.head.is_none_or(|head| mark.group > head.group) {
-        return Err(ahead());
-    }
-    let info = recovered
-        .segments
-        .iter()
-        .rev()
-        .find(|info| info.first_group <= mark.group);
-    let number = info.ok_or_else(ahead)?.number;
-    let file = SegmentFile::open(vfs, directory, number)?;
-    let bytes = file.read(0, file.bytes)?;
-    let header = file
-        .header()?
-        .ok_or_else(|| corruption(&file.path, 0, Fault::SegmentHeader))?;
-    let segment = Segment {
-        journal: recovered.journal,
-        number,
-        bytes: &bytes,
-    };
-    let scan = segment.scan(ChainEnd::before(&header));
-    let found = scan
-        .groups
-        .iter()
-        .find(|found| found.header.number == mark.group);
-    let found = found.ok_or_else(|| corruption(&file.path, scan.end, Fault::Chain))?;
-    if mark_of(&found.header, found.place) == Some(*mark) {
-        Ok(())
-    } else {
-        Err(Error::foreign_hash(
-            mark.group,
-            mark.hash,
-            found.header.hash,
-        ))
-    }
-}
-
 /// What the last segment proves durable: all before it by its name, and what its last group says.
 fn covered_upto(header: &SegmentHeader, scan: &Scan) -> u64 {
     let said = scan
@@ -477,86 +423,4 @@ fn behind(tail: Tail) -> (Behind, Fault) {
         Tail::Zeros => (Behind::Zeros, Fault::NoGroup),
         Tail::Damaged(fault) => (Behind::Damage, fault),
     }
-}
-
-impl Plan {
-    /// Does what was decided. Each step leaves a directory that recovers to the same journal.
-    fn carry_out(self, vfs: &dyn Vfs, directory: &Path) -> Result<RecoveryReport, Error> {
-        let mut report = RecoveryReport::default();
-        for (number, end) in self.finish_seals {
-            finish_seal(vfs, &segment_path(directory, number), end)?;
-            report.seals_finished.push(number);
-        }
-        if let Some((number, bytes)) = self.drop_segment {
-            report.torn = keep_torn(vfs, directory, number, &bytes)?;
-            let path = segment_path(directory, number);
-            vfs.remove(&path).context("remove", &path)?;
-            vfs.sync_directory(directory).context("sync", directory)?;
-        }
-        if let Some(rewrite) = self.rewrite {
-            let torn = keep_torn(vfs, directory, rewrite.number, &rewrite.dropped)?;
-            report.torn = torn.map(|torn| Torn {
-                offset: rewrite.kept.len() as u64,
-                ..torn
-            });
-            replace_segment(vfs, directory, &rewrite)?;
-            report.rewritten = true;
-        }
-        Ok(report)
-    }
-}
-
-fn finish_seal(vfs: &dyn Vfs, path: &Path, end: u64) -> Result<(), Error> {
-    let file = vfs.open(path, OpenMode::Write).context("open", path)?;
-    file.set_len(end).context("cut", path)?;
-    file.sync_data().context("sync", path)
-}
-
-// Durability:
-// 1. The kept groups are written to a file of their own and synced: what an earlier, failed fsync left in the page cache alone is now
-//    on the device, or this fails.
-// 2. The rename puts the whole file in place; a crash before it leaves a leftover, which is removed.
-// 3. The directory is synced before anything that was kept is published.
-fn replace_segment(vfs: &dyn Vfs, directory: &Path, rewrite: &Rewrite) -> Result<(), Error> {
-    let aside = directory.join(format!("recover-{:016x}.tmp", rewrite.number));
-    write_new(vfs, &aside, &rewrite.kept)?;
-    let path = segment_path(directory, rewrite.number);
-    vfs.rename(&aside, &path).context("rename", &aside)?;
-    vfs.sync_directory(directory).context("sync", directory)
-}
-
-/// Keeps what is dropped, zeros at its end left out; it is durable before the original goes.
-fn keep_torn(
-    vfs: &dyn Vfs,
-    directory: &Path,
-    segment: u64,
-    dropped: &[u8],
-) -> Result<Option<Torn>, Error> {
-    let length = dropped
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |at| at + 1);
-    if length == 0 {
-        return Ok(None);
-    }
-    let path = torn_path(vfs, directory, segment)?;
-    let aside = directory.join(format!("recover-{segment:016x}-torn.tmp"));
-    write_new(vfs, &aside, dropped.get(..length).unwrap_or(dropped))?;
-    vfs.rename(&aside, &path).context("rename", &aside)?;
-    vfs.sync_directory(directory).context("sync", directory)?;
-    Ok(Some(Torn {
-        segment,
-        offset: 0,
-        bytes: length as u64,
-        kept: Some(path),
-    }))
-}
-
-/// Writes a new file and syncs it.
-pub(crate) fn write_new(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let file = vfs
-        .open(path, OpenMode::CreateNew)
-        .context("create", path)?;
-    write_all_at(file.as_ref(), bytes, 0).context("write", path)?;
-    file.sync_data().context("sync", path)
 }
