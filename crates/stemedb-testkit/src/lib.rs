@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What the tests of StemeDB stand on: a simulated disk.
+//!
+//! It is never published, and nothing of it is a part of the product.
+
+pub mod disk;
