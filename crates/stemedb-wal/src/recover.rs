@@ -267,7 +267,11 @@ impl Survey<'_> {
         let proof = segment
             .proven_durable_behind(scan.end)
             .filter(|_| behind == Behind::Damage);
-        let witness = self.witness(proof.is_some_and(|upto| upto >= damaged), &scan);
+        let witness = self.witness(
+            header.journal,
+            proof.is_some_and(|upto| upto >= damaged),
+            &scan,
+        );
         let position = if header.number == 1 {
             Position::First
         } else {
@@ -312,6 +316,7 @@ impl Survey<'_> {
         };
         let proof = unborn.proven_durable_behind(SEGMENT_HEADER_BYTES as u64);
         let witness = self.witness(
+            header.journal,
             proof.is_some_and(|upto| upto >= scan.chain.next_group),
             &scan,
         );
@@ -332,13 +337,14 @@ impl Survey<'_> {
         Ok(scan)
     }
 
-    fn witness(&self, group_says_so: bool, scan: &Scan) -> Witness {
+    /// A cursor of another journal bears no witness: it is refused as what it is, by [`check_mark`].
+    fn witness(&self, journal: JournalId, group_says_so: bool, scan: &Scan) -> Witness {
         if group_says_so {
             Witness::Group
         } else if self
             .cursors
             .iter()
-            .any(|cursor| cursor.group >= scan.chain.next_group)
+            .any(|cursor| cursor.journal == journal && cursor.group >= scan.chain.next_group)
         {
             Witness::Store
         } else {
