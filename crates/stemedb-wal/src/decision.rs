@@ -2,6 +2,9 @@
 //!
 //! `docs/DURABILITY.md` holds the same table in prose; the test enumerates every combination.
 
+#[cfg(test)]
+mod tests;
+
 /// Which segment was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Position {

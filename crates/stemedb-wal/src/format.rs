@@ -11,6 +11,9 @@
 
 use crate::{GroupHash, JournalId};
 
+#[cfg(test)]
+mod tests;
+
 /// Version of the format that this crate writes, and the only one that it reads.
 pub const FORMAT_VERSION: u32 = 1;
 /// First bytes of every segment.
@@ -265,12 +268,12 @@ pub fn segment_file_name(number: u64) -> String {
     format!("{number:016x}.wal")
 }
 
-/// Number of the segment that a file name stands for, `None` for any other name.
+/// Number of the segment that a file name stands for, `None` for any other name. Segments are numbered from 1.
 #[must_use]
 pub fn parse_segment_file_name(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".wal")?;
     let number = u64::from_str_radix(digits, 16).ok()?;
-    (segment_file_name(number) == name).then_some(number)
+    (number > 0 && segment_file_name(number) == name).then_some(number)
 }
 
 fn array_at<const LENGTH: usize, const N: usize>(bytes: &[u8; LENGTH], offset: usize) -> [u8; N] {

@@ -88,6 +88,14 @@ impl LockedDirectory {
         let created = if self.holds_journal()? {
             false
         } else {
+            // A store was built from a journal that is gone: an empty one must not take its place.
+            if let Some(cursor) = cursors.iter().max_by_key(|cursor| cursor.group) {
+                return Err(Error::StoreAheadOfJournal {
+                    store: cursor.sequence,
+                    group: cursor.group,
+                    journal: 0,
+                });
+            }
             if !self.options.create {
                 return Err(Error::NotFound {
                     path: self.directory,

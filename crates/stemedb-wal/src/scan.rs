@@ -7,6 +7,9 @@ use crate::format::{
 use crate::group::check_group;
 use crate::{Fault, GroupHash, JournalId};
 
+#[cfg(test)]
+mod tests;
+
 /// The end of the chain so far: what the next group must continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChainEnd {

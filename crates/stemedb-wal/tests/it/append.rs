@@ -1,5 +1,10 @@
 //! Appending, reopening, reading back.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the files from outside"
+)]
+
 use std::path::Path;
 
 use stemedb_wal::{Group, Journal, Options, Start, Wake};

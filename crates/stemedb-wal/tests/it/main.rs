@@ -2,3 +2,9 @@
 
 #[cfg(test)]
 mod append; // appending, reopening, reading back
+#[cfg(test)]
+mod damage; // a small journal, damaged at every byte
+#[cfg(test)]
+mod refusal; // segments missing, swapped, foreign; stores that do not fit
+#[cfg(test)]
+mod story; // the words in which the tests of damage are written

@@ -1,0 +1,174 @@
+//! The simulated disk itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::entries::{Entries, FileNumber};
+use super::file::SimFile;
+use super::plan::{Planned, take};
+use super::{Effect, Operation, Random};
+
+/// A disk in memory; clones are the same disk.
+#[derive(Clone, Debug, Default)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+/// One operation, as the trace has it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Traced {
+    /// What was done.
+    pub operation: Operation,
+    /// To which file or directory.
+    pub path: PathBuf,
+    /// From which offset, or to which length.
+    pub offset: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) files: BTreeMap<FileNumber, SimFile>,
+    pub(super) entries: Entries,
+    pub(super) directories: BTreeSet<PathBuf>,
+    pub(super) locked: BTreeSet<PathBuf>,
+    /// Handles of an earlier life of the machine are dead.
+    pub(super) life: u64,
+    planned: Vec<Planned>,
+    is_without_power: bool,
+    trace: Vec<Traced>,
+    clock_ms: u64,
+}
+
+impl SimDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loses the power: of what was not synced an arbitrary part is kept. Handles and locks of before are void.
+    pub fn crash(&self, seed: u64) {
+        let mut random = Random::new(seed);
+        let mut state = self.state();
+        for file in state.files.values_mut() {
+            file.crash(&mut random);
+        }
+        state.entries.crash(&mut random);
+        state.life += 1;
+        state.locked.clear();
+        state.planned.clear();
+        state.is_without_power = false;
+    }
+
+    /// Has an operation fail: the one of this kind after `passing` others; `None` stands for any kind.
+    pub fn plan(&self, operation: Option<Operation>, passing: u64, effect: Effect) {
+        self.state().planned.push(Planned {
+            operation,
+            passing,
+            effect,
+        });
+    }
+
+    /// Whether an effect that was planned has not come about yet.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        !self.state().planned.is_empty()
+    }
+
+    /// Every operation so far.
+    #[must_use]
+    pub fn trace(&self) -> Vec<Traced> {
+        self.state().trace.clone()
+    }
+
+    /// How many operations there were.
+    #[must_use]
+    pub fn operation_count(&self) -> usize {
+        self.state().trace.len()
+    }
+
+    /// Sets the wall clock, in Unix milliseconds.
+    pub fn set_clock_ms(&self, clock_ms: u64) {
+        self.state().clock_ms = clock_ms;
+    }
+
+    pub(super) fn clock_ms(&self) -> u64 {
+        self.state().clock_ms
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.state().trace.len() as u64)
+    }
+
+    /// All files as they are read now.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let state = self.state();
+        let bytes = |number| state.files.get(&number).map(SimFile::bytes);
+        state
+            .entries
+            .iter()
+            .map(|(path, number)| (path.clone(), bytes(number).unwrap_or_default().to_vec()))
+            .collect()
+    }
+
+    /// A disk with these files, all of them durable.
+    #[must_use]
+    pub fn with_files(files: &BTreeMap<PathBuf, Vec<u8>>) -> Self {
+        let disk = Self::new();
+        for (path, bytes) in files {
+            disk.put(path, bytes.clone());
+        }
+        disk
+    }
+
+    /// Puts a file there, durably, past all faults and traces.
+    pub fn put(&self, path: &Path, bytes: Vec<u8>) {
+        let mut state = self.state();
+        let parents = path.ancestors().skip(1).map(Path::to_owned);
+        state.directories.extend(parents);
+        let number = state.next_number();
+        state.files.insert(number, SimFile::durable(bytes));
+        state.entries.insert_durable(path.to_owned(), number);
+    }
+
+    /// Takes a file away, durably, past all faults and traces.
+    pub fn take_away(&self, path: &Path) {
+        self.state().entries.remove_durable(path);
+    }
+}
+
+impl State {
+    pub(super) fn next_number(&self) -> FileNumber {
+        self.files.last_key_value().map_or(1, |(last, _)| last + 1)
+    }
+
+    /// Notes an operation and gives what is planned for it.
+    pub(super) fn begin(&mut self, traced: Traced) -> io::Result<Option<Effect>> {
+        let operation = traced.operation;
+        self.trace.push(traced);
+        if self.is_without_power {
+            return Err(power_loss());
+        }
+        match take(&mut self.planned, operation) {
+            Some(Effect::PowerLoss) => {
+                self.is_without_power = true;
+                Err(power_loss())
+            }
+            effect => Ok(effect),
+        }
+    }
+}
+
+fn power_loss() -> io::Error {
+    io::Error::other("the power is gone")
+}
