@@ -3,6 +3,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::Error;
 
@@ -133,6 +134,16 @@ fn answer(waiters: Vec<Waiter>, result: &Result<(), Error>) {
 pub struct Applied(oneshot::Receiver<Result<(), Error>>);
 
 impl Applied {
+    /// Blocks until the sequence is applied and readable, but no longer than `timeout`; `None` where the time was over first.
+    #[must_use]
+    pub fn wait_for(&self, timeout: Duration) -> Option<Result<(), Error>> {
+        match self.0.recv_timeout(timeout) {
+            Ok(result) => Some(result),
+            Err(oneshot::RecvTimeoutError::Timeout) => None,
+            Err(oneshot::RecvTimeoutError::Disconnected) => Some(Err(Error::Stopped)),
+        }
+    }
+
     /// Blocks until the sequence is applied and readable.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ use crate::{
 
 mod open;
 
+pub(crate) use open::{JOURNAL_DIRECTORY, STORE_DIRECTORY, check_journal, lock_journal, open_store};
+
 /// A database: its journal, its store, and the worker that applies the one to the other.
 ///
 /// It is shared by reference between any number of threads. Dropping it closes it; [`close`](Self::close) does the same and says how

@@ -88,6 +88,10 @@ pub(crate) fn names(path: &Path) -> Result<Option<Vec<String>>> {
     Ok(Some(names))
 }
 
+pub(crate) fn create_directory(path: &Path) -> Result<()> {
+    io(fs::create_dir(path), "create", path)
+}
+
 pub(crate) fn remove_directory(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),

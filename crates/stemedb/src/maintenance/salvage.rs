@@ -1,0 +1,64 @@
+//! Salvage: a new database from what can be read of a damaged one.
+
+use std::path::Path;
+
+use crate::database::JOURNAL_DIRECTORY;
+use crate::error::{Cause, Result};
+use crate::marker::Marker;
+use crate::view::Counts;
+use crate::{Create, Database, file};
+
+/// What became of a salvage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SalvageReport {
+    /// Identity of the new journal, in hex.
+    pub journal: String,
+    /// How many records were kept. In the new database they are numbered densely, from 1.
+    pub records: u64,
+    /// Ranges of old sequences, first and last, that could not be kept. Nothing is known of what may have followed the last record.
+    pub missing: Vec<(u64, u64)>,
+    /// Where the old journal is damaged: file, offset, and what was found.
+    pub damaged: Vec<(String, u64, String)>,
+    /// What the new database holds.
+    pub counts: Counts,
+}
+
+/// Makes a new database in `destination`, which must not exist or be empty, from what can be read of the journal of the database in
+/// `directory`. The original is not touched.
+///
+/// # Errors
+///
+/// [`NotFound`](crate::ErrorKind::NotFound) where there is no journal, or the destination is not empty;
+/// [`Unavailable`](crate::ErrorKind::Unavailable) where the database is in use or the destination cannot be written.
+pub fn salvage(
+    directory: impl AsRef<Path>,
+    destination: impl AsRef<Path>,
+) -> Result<SalvageReport> {
+    let (directory, destination) = (directory.as_ref(), destination.as_ref());
+    if file::names(destination)?.is_some_and(|names| !names.is_empty()) {
+        let path = destination.to_owned();
+        return Err(Cause::NotADatabase { path }.into());
+    }
+    let store = Marker::read(directory).ok().flatten().map(|marker| marker.store);
+    let saved = stemedb_wal::salvage(
+        &directory.join(JOURNAL_DIRECTORY),
+        &destination.join(JOURNAL_DIRECTORY),
+        stemedb_wal::Options::default(),
+    )?;
+    // The new journal has no marker yet: this completes the new database.
+    let builder = Database::builder().create(Create::IfMissing).store(store.unwrap_or_default());
+    let database = builder.open(destination)?;
+    let counts = database.view()?.counts();
+    database.close()?;
+    let damaged = saved.damaged.iter().map(|damaged| {
+        let file = damaged.path.display().to_string();
+        (file, damaged.offset, damaged.fault.to_string())
+    });
+    Ok(SalvageReport {
+        journal: saved.journal.to_string(),
+        records: saved.records,
+        missing: saved.missing.clone(),
+        damaged: damaged.collect(),
+        counts,
+    })
+}
