@@ -7,4 +7,6 @@ mod damage; // a small journal, damaged at every byte
 #[cfg(test)]
 mod refusal; // segments missing, swapped, foreign; stores that do not fit
 #[cfg(test)]
+mod simulation; // random work, faults and power losses on a simulated disk
+#[cfg(test)]
 mod story; // the words in which the tests of damage are written
