@@ -97,8 +97,15 @@ impl SegmentFile {
         Ok(buffer)
     }
 
-    /// Reads the header; `None` where it is damaged.
+    /// Reads the header; `None` where it is damaged, also when it is read once more.
     pub(crate) fn header(&self) -> Result<Option<SegmentHeader>, Error> {
+        match self.read_header()? {
+            None => self.read_header(),
+            sound => Ok(sound),
+        }
+    }
+
+    fn read_header(&self) -> Result<Option<SegmentHeader>, Error> {
         let bytes = self.read(0, SEGMENT_HEADER_BYTES as u64)?;
         let Some(raw) = bytes.first_chunk::<SEGMENT_HEADER_BYTES>() else {
             return Ok(None);

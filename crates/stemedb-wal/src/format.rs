@@ -125,14 +125,16 @@ impl SegmentHeader {
     ///
     /// # Errors
     ///
-    /// [`SegmentHeaderFault::Version`] where the magic is right and the version is not ours, [`SegmentHeaderFault::Damaged`] for
-    /// anything else that is not what [`encode`](Self::encode) wrote.
+    /// [`SegmentHeaderFault::Version`] where magic and checksum are right and the version is newer than ours,
+    /// [`SegmentHeaderFault::Damaged`] for anything else that is not what [`encode`](Self::encode) wrote. Every version keeps magic,
+    /// version and checksum where they are, so that a flipped bit does not pass for a newer version.
     pub fn decode(bytes: &[u8; SEGMENT_HEADER_BYTES]) -> Result<Self, SegmentHeaderFault> {
         if bytes[S_MAGIC..S_VERSION] != SEGMENT_MAGIC {
             return Err(SegmentHeaderFault::Damaged);
         }
         let version = u32_at(bytes, S_VERSION);
-        if version > FORMAT_VERSION {
+        let hash = blake3::hash(&bytes[..S_HASH]);
+        if version > FORMAT_VERSION && bytes[S_HASH..] == *hash.as_bytes() {
             return Err(SegmentHeaderFault::Version(version));
         }
         let header = Self {

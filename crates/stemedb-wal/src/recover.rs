@@ -207,7 +207,10 @@ impl Survey<'_> {
         let mut segments = Vec::with_capacity(sound.len());
         for pair in sound.windows(2) {
             let [header, successor] = pair else { continue };
-            let (end, behind) = self.look_behind_named(header, successor)?;
+            let (end, behind) = match self.look_behind_named(header, successor)? {
+                (_, Behind::Damage) => self.look_behind_named(header, successor)?,
+                sound => sound,
+            };
             match decide(Position::Sealed, Header::Sound, behind, Witness::None) {
                 Action::FinishSeal => plan.finish_seals.push((header.number, end)),
                 Action::Accept => {}
@@ -263,15 +266,39 @@ impl Survey<'_> {
         file.read(0, file.bytes)
     }
 
+    /// Reads and scans a segment. What does not verify is read once more, and the better reading holds.
+    fn scan_segment(&self, header: &SegmentHeader) -> Result<(Vec<u8>, Scan), Error> {
+        let attempt = || -> Result<(Vec<u8>, Scan), Error> {
+            let bytes = self.read_segment(header.number)?;
+            let segment = Segment {
+                journal: header.journal,
+                number: header.number,
+                bytes: &bytes,
+            };
+            let scan = segment.scan(ChainEnd::before(header));
+            Ok((bytes, scan))
+        };
+        let first = attempt()?;
+        if !matches!(first.1.tail, Tail::Damaged(_)) {
+            return Ok(first);
+        }
+        // Either may be the one that was read wrongly; a group that verified once is there.
+        let second = attempt()?;
+        Ok(if first.1.end > second.1.end {
+            first
+        } else {
+            second
+        })
+    }
+
     /// The last segment, whose header is sound.
     fn scan_last(&self, header: SegmentHeader, plan: &mut Plan) -> Result<Scan, Error> {
-        let mut bytes = self.read_segment(header.number)?;
+        let (mut bytes, scan) = self.scan_segment(&header)?;
         let segment = Segment {
             journal: header.journal,
             number: header.number,
             bytes: &bytes,
         };
-        let scan = segment.scan(ChainEnd::before(&header));
         let (behind, fault) = behind(scan.tail);
         let damaged = scan.chain.next_group;
         let proof = segment
@@ -305,13 +332,7 @@ impl Survey<'_> {
 
     /// The last segment's header is bad: its predecessor is the last one again, unless something says that it must not be.
     fn drop_last(&self, header: SegmentHeader, last: u64, plan: &mut Plan) -> Result<Scan, Error> {
-        let bytes = self.read_segment(header.number)?;
-        let segment = Segment {
-            journal: header.journal,
-            number: header.number,
-            bytes: &bytes,
-        };
-        let scan = segment.scan(ChainEnd::before(&header));
+        let (_, scan) = self.scan_segment(&header)?;
         let (behind, fault) = behind(scan.tail);
         match decide(Position::Sealed, Header::Sound, behind, Witness::None) {
             Action::Accept => {}
@@ -387,14 +408,14 @@ impl Survey<'_> {
         if let Some(mark) = last_mark(last) {
             return Ok(Some(mark));
         }
-        for header in sound.iter().rev().skip(1) {
-            let bytes = self.read_segment(header.number)?;
-            let segment = Segment {
-                journal: header.journal,
-                number: header.number,
-                bytes: &bytes,
-            };
-            if let Some(mark) = last_mark(&segment.scan(ChainEnd::before(header))) {
+        for pair in sound.windows(2).rev() {
+            let [header, successor] = pair else { continue };
+            let (_, scan) = self.scan_segment(header)?;
+            if scan.chain != ChainEnd::before(successor) {
+                let (_, fault) = behind(scan.tail);
+                return Err(self.damaged(header.number, &scan, fault));
+            }
+            if let Some(mark) = last_mark(&scan) {
                 return Ok(Some(mark));
             }
         }

@@ -78,10 +78,21 @@ impl SimDisk {
         });
     }
 
+    /// Takes back what was planned.
+    pub fn forget_plans(&self) {
+        self.state().planned.clear();
+    }
+
     /// Whether an effect that was planned has not come about yet.
     #[must_use]
     pub fn is_planned(&self) -> bool {
         !self.state().planned.is_empty()
+    }
+
+    /// Whether the power is gone, and [`crash`](Self::crash) has not been called yet.
+    #[must_use]
+    pub fn is_without_power(&self) -> bool {
+        self.state().is_without_power
     }
 
     /// Every operation so far.

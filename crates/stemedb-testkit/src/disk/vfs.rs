@@ -152,7 +152,7 @@ impl VfsFile for Handle {
             let wanted = wanted_bytes(effect, buffer.len());
             let at = usize::try_from(offset).unwrap_or(usize::MAX);
             let read = file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), at);
-            if let (Some(Effect::WrongBit), Some(byte)) = (effect, buffer.get_mut(read / 2)) {
+            if let (Some(Effect::WrongBit), Some(byte)) = (effect, buffer.get_mut(read / 8)) {
                 *byte ^= 1;
             }
             Ok(read)

@@ -141,9 +141,19 @@ fn a_newer_version_is_told_from_damage() {
     bytes[8] = 2;
     assert_eq!(
         SegmentHeader::decode(&bytes),
+        Err(SegmentHeaderFault::Damaged)
+    );
+    let rehash = |bytes: &mut [u8; SEGMENT_HEADER_BYTES]| {
+        let hash = blake3::hash(&bytes[..96]);
+        bytes[96..].copy_from_slice(hash.as_bytes());
+    };
+    rehash(&mut bytes);
+    assert_eq!(
+        SegmentHeader::decode(&bytes),
         Err(SegmentHeaderFault::Version(2))
     );
     bytes[8] = 0;
+    rehash(&mut bytes);
     assert_eq!(
         SegmentHeader::decode(&bytes),
         Err(SegmentHeaderFault::Damaged)

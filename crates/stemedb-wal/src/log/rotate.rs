@@ -63,11 +63,13 @@ impl Log {
         }
         .and_then(|file| {
             fill_zeros(file.as_ref(), zeroed.max(self.recovered.end), to)?;
-            file.sync_data()?;
             Ok(file)
         });
         let file =
             prepared.map_err(|source| self.fail(WriteStep::Prepare, path.clone(), source))?;
+        // Groups may be waiting in this file for their fsync, and this one would have been theirs too.
+        let synced = file.sync_data();
+        synced.map_err(|source| self.fail(WriteStep::Sync, path.clone(), source))?;
         self.file = Some(OpenSegment {
             path,
             file,

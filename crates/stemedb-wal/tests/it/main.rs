@@ -5,6 +5,10 @@ mod append; // appending, reopening, reading back
 #[cfg(test)]
 mod damage; // a small journal, damaged at every byte
 #[cfg(test)]
+mod failure; // operations that fail, one at a time
+#[cfg(test)]
 mod refusal; // segments missing, swapped, foreign; stores that do not fit
+#[cfg(test)]
+mod simulation; // random work, faults and power losses on a simulated disk
 #[cfg(test)]
 mod story; // the words in which the tests of damage are written

@@ -185,7 +185,10 @@ fn a_file_longer_than_any_segment_is_not_read() {
 fn a_newer_version_is_refused_in_every_segment() {
     for number in 1..=3 {
         let mut story = three_segments();
-        story.segment(number)[8] = 2;
+        let header = story.segment(number);
+        header[8] = 2;
+        let hash = blake3::hash(&header[..96]);
+        header[96..128].copy_from_slice(hash.as_bytes());
         let reopened = story.reopen();
         let error = reopened.expect_refusal();
         assert!(matches!(error, Error::UnsupportedVersion { found: 2, .. }));
