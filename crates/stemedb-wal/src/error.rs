@@ -172,6 +172,15 @@ pub enum Error {
         /// What is allowed.
         limits: &'static str,
     },
+    /// A new journal was to be written into a directory that holds something.
+    #[error("{} is not empty", path.display())]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A new journal could not be written.
+    #[error("the new journal cannot be written")]
+    Append(#[from] AppendError),
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,

@@ -169,7 +169,7 @@ impl Driver<'_> {
             self.log.give_spare(spare);
         }
         if self.log.is_poisoned() {
-            return Ok(());
+            return self.log.close();
         }
         let result = self.sync().and_then(|()| self.cover());
         if let Err(error) = &result {

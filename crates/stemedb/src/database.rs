@@ -20,7 +20,9 @@ use crate::{
 
 mod open;
 
-pub(crate) use open::{JOURNAL_DIRECTORY, STORE_DIRECTORY, check_journal, lock_journal, open_store};
+pub(crate) use open::{
+    JOURNAL_DIRECTORY, STORE_DIRECTORY, check_journal, lock_journal, open_store,
+};
 
 /// A database: its journal, its store, and the worker that applies the one to the other.
 ///

@@ -213,7 +213,8 @@ fn journal_kind(error: &stemedb_wal::Error) -> ErrorKind {
         | E::StoreAheadOfJournal { .. }
         | E::ForeignStore { .. } => ErrorKind::Corruption,
         E::UnsupportedVersion { .. } => ErrorKind::Unsupported,
-        E::Option { .. } => ErrorKind::Invalid,
+        E::Option { .. } | E::NotEmpty { .. } => ErrorKind::Invalid,
+        E::Append(error) => append_kind(error),
         E::Closed => ErrorKind::Closed,
         _ => ErrorKind::Internal,
     }

@@ -16,9 +16,7 @@ mod rebuild;
 mod salvage;
 mod verify;
 
-pub use dump::{
-    DumpedGroup, DumpedRecord, JournalItem, StoreEntry, dump_journal, dump_store,
-};
+pub use dump::{DumpedGroup, DumpedRecord, JournalItem, StoreEntry, dump_journal, dump_store};
 pub use rebuild::{RebuildReport, rebuild};
 pub use salvage::{SalvageReport, salvage};
 pub use verify::{Problem, VerifyOptions, VerifyReport, verify};

@@ -12,3 +12,7 @@ mod refusal; // segments missing, swapped, foreign; stores that do not fit
 mod simulation; // random work, faults and power losses on a simulated disk
 #[cfg(test)]
 mod story; // the words in which the tests of damage are written
+#[cfg(test)]
+mod threads; // many writers, readers that follow, back-pressure, failures with a log thread
+#[cfg(test)]
+mod walk; // walking over whatever is broken, and salvaging it

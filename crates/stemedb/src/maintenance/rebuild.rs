@@ -135,5 +135,8 @@ fn free_name(directory: &Path) -> Result<PathBuf> {
     let names = file::names(directory)?.unwrap_or_default();
     let free = (1_u64..).map(|number| format!("{STORE_DIRECTORY}.old-{number}"));
     let mut free = free.filter(|name| !names.contains(name));
-    Ok(directory.join(free.next().unwrap_or_else(|| format!("{STORE_DIRECTORY}.old"))))
+    Ok(directory.join(
+        free.next()
+            .unwrap_or_else(|| format!("{STORE_DIRECTORY}.old")),
+    ))
 }

@@ -39,14 +39,19 @@ pub fn salvage(
         let path = destination.to_owned();
         return Err(Cause::NotADatabase { path }.into());
     }
-    let store = Marker::read(directory).ok().flatten().map(|marker| marker.store);
+    let store = Marker::read(directory)
+        .ok()
+        .flatten()
+        .map(|marker| marker.store);
     let saved = stemedb_wal::salvage(
         &directory.join(JOURNAL_DIRECTORY),
         &destination.join(JOURNAL_DIRECTORY),
         stemedb_wal::Options::default(),
     )?;
     // The new journal has no marker yet: this completes the new database.
-    let builder = Database::builder().create(Create::IfMissing).store(store.unwrap_or_default());
+    let builder = Database::builder()
+        .create(Create::IfMissing)
+        .store(store.unwrap_or_default());
     let database = builder.open(destination)?;
     let counts = database.view()?.counts();
     database.close()?;

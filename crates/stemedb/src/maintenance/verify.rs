@@ -7,11 +7,11 @@ use stemedb_ingest::mark;
 use stemedb_storage::{Counts as StoreCounts, KVStore, Snapshot};
 
 use super::{Locked, Progress, WorkDirectory};
-use crate::database::{STORE_DIRECTORY, open_store};
+use crate::database::{JOURNAL_DIRECTORY, STORE_DIRECTORY, open_store};
 use crate::error::Result;
+use crate::file;
 use crate::marker::Marker;
 use crate::view::Counts;
-use crate::file;
 
 mod journal;
 mod store;
@@ -153,7 +153,11 @@ pub fn verify(
 ) -> Result<VerifyReport> {
     let directory = directory.as_ref();
     let locked = Locked::take(directory)?;
-    let depth = if options.quick { Depth::Quick } else { Depth::Full };
+    let depth = if options.quick {
+        Depth::Quick
+    } else {
+        Depth::Full
+    };
     let mut findings = Findings {
         problems: Vec::new(),
         count: 0,
@@ -162,25 +166,32 @@ pub fn verify(
     let mut report = VerifyReport::default();
     let copy = WorkDirectory::create(directory, "verify.tmp")?;
     let store = open_copy(&locked.marker, directory, &copy, &mut findings)?;
-    let view = store.as_ref().and_then(|store| view(store.as_ref(), &mut findings));
-    let mut store_check = view.as_ref().map(|view| StoreCheck::new(view.as_ref(), depth));
-    let mut journal = JournalCheck::new(&locked.marker, store.as_deref().map_or_else(Vec::new, |store| {
-        let cursors = store.cursors().unwrap_or_default();
-        cursors.iter().filter_map(|engine| engine.cursor.as_ref().map(mark)).collect()
-    }));
+    let view = store
+        .as_ref()
+        .and_then(|store| view(store.as_ref(), &mut findings));
+    let mut store_check = view
+        .as_ref()
+        .map(|view| StoreCheck::new(view.as_ref(), depth));
+    let cursors = store
+        .as_ref()
+        .map_or_else(Vec::new, |store| store.cursors().unwrap_or_default());
+    let cursors = cursors.iter().filter_map(|engine| engine.cursor.as_ref());
     let against = store_check.as_ref().filter(|_| depth == Depth::Full);
-    journal.run(&directory.join("wal"), against, &mut findings)?;
+    let mut journal = JournalCheck::new(&locked.marker, cursors.map(mark).collect(), against);
+    journal.run(&directory.join(JOURNAL_DIRECTORY), &mut findings)?;
     journal.fill(&mut report);
     if let Some(check) = &mut store_check {
         check.run(&mut findings)?;
-        report.counts = counts(check.found, view.as_ref().map_or(0, |view| view.counts().duplicates));
+        report.counts = counts(
+            check.found,
+            view.as_ref().map_or(0, |view| view.counts().duplicates),
+        );
         report.index_entries = check.index_entries;
         let cursor = check.view.cursor();
         report.applied_sequence = cursor.map_or(0, |cursor| cursor.sequence.get());
     }
     report.problems_count = findings.count;
     report.problems = findings.problems;
-    drop((store_check, view, store));
     Ok(report)
 }
 
@@ -193,7 +204,9 @@ fn open_copy(
 ) -> Result<Option<std::sync::Arc<dyn KVStore>>> {
     let original = directory.join(STORE_DIRECTORY);
     if !original.is_dir() {
-        findings.store_problem("the store is missing; `stemedb rebuild` builds it from the journal".to_owned());
+        findings.store_problem(
+            "the store is missing; `stemedb rebuild` builds it from the journal".to_owned(),
+        );
         return Ok(None);
     }
     let path = copy.0.join(STORE_DIRECTORY);
@@ -201,7 +214,10 @@ fn open_copy(
     match open_store(marker.store, &path) {
         Ok(store) => Ok(Some(store)),
         Err(error) => {
-            findings.store_problem(format!("the store cannot be opened: {}", error_text(&error)));
+            findings.store_problem(format!(
+                "the store cannot be opened: {}",
+                error_text(&error)
+            ));
             Ok(None)
         }
     }
@@ -230,5 +246,6 @@ fn counts(found: StoreCounts, duplicates: u64) -> Counts {
 
 /// Whether a store that has applied up to `cursor` must hold what the journal has at `sequence`.
 fn is_applied(view: &dyn Snapshot, sequence: Sequence) -> bool {
-    view.cursor().is_some_and(|cursor| cursor.sequence >= sequence)
+    view.cursor()
+        .is_some_and(|cursor| cursor.sequence >= sequence)
 }

@@ -14,6 +14,8 @@ use crate::marker::Marker;
 /// Follows a journal from its first segment to its end.
 pub(super) struct JournalCheck<'a> {
     marker: &'a Marker,
+    /// What the records are compared with.
+    store: Option<&'a StoreCheck<'a>>,
     /// The cursors of the store that were not met yet.
     cursors: Vec<Mark>,
     segments: u64,
@@ -24,9 +26,14 @@ pub(super) struct JournalCheck<'a> {
 }
 
 impl<'a> JournalCheck<'a> {
-    pub(super) fn new(marker: &'a Marker, cursors: Vec<Mark>) -> Self {
+    pub(super) fn new(
+        marker: &'a Marker,
+        cursors: Vec<Mark>,
+        store: Option<&'a StoreCheck<'a>>,
+    ) -> Self {
         Self {
             marker,
+            store,
             cursors,
             segments: 0,
             groups: 0,
@@ -36,14 +43,9 @@ impl<'a> JournalCheck<'a> {
         }
     }
 
-    pub(super) fn run(
-        &mut self,
-        directory: &Path,
-        store: Option<&StoreCheck<'_>>,
-        findings: &mut Findings<'_>,
-    ) -> Result<()> {
+    pub(super) fn run(&mut self, directory: &Path, findings: &mut Findings<'_>) -> Result<()> {
         let walked = walk(&OsVfs::default(), directory, &mut |item| {
-            self.item(item, store, findings);
+            self.item(item, findings);
             ControlFlow::Continue(())
         });
         match walked {
@@ -53,40 +55,43 @@ impl<'a> JournalCheck<'a> {
             other => other?,
         }
         for cursor in std::mem::take(&mut self.cursors) {
-            let Mark { sequence, group, .. } = cursor;
-            let problem = format!("the store has applied group {group}, which is not in the journal");
+            let Mark {
+                sequence, group, ..
+            } = cursor;
+            let problem =
+                format!("the store has applied group {group}, which is not in the journal");
             findings.record_problem(sequence, problem);
         }
         Ok(())
     }
 
-    fn item(&mut self, item: Item<'_>, store: Option<&StoreCheck<'_>>, findings: &mut Findings<'_>) {
+    fn item(&mut self, item: Item<'_>, findings: &mut Findings<'_>) {
         match item {
             Item::Segment { path, header, .. } => {
                 self.segments += 1;
                 let journal = header.map(|header| header.journal.to_string());
-                if self.segments == 1 && journal.as_ref().is_some_and(|id| *id != self.marker.journal) {
+                if self.segments == 1
+                    && journal
+                        .as_ref()
+                        .is_some_and(|id| *id != self.marker.journal)
+                {
                     let created = &self.marker.journal;
                     let problem = format!("is not the journal {created} of this database");
                     findings.add(in_file(path, 0, problem));
                 }
             }
-            Item::Group { group, link } => self.group(&group, link, store, findings),
+            Item::Group { group, link } => self.group(&group, link, findings),
             Item::Damaged(damaged) => findings.add(describe(&damaged)),
             Item::Missing { from, to } => {
-                findings.store_problem(format!("segments {from} to {to} of the journal are missing"));
+                findings.store_problem(format!(
+                    "segments {from} to {to} of the journal are missing"
+                ));
             }
             _ => {}
         }
     }
 
-    fn group(
-        &mut self,
-        group: &Group,
-        link: Link,
-        store: Option<&StoreCheck<'_>>,
-        findings: &mut Findings<'_>,
-    ) {
+    fn group(&mut self, group: &Group, link: Link, findings: &mut Findings<'_>) {
         self.groups += 1;
         self.bytes += group.header().group_bytes();
         let mark = group.mark();
@@ -103,7 +108,7 @@ impl<'a> JournalCheck<'a> {
             let Some(sequence) = Sequence::new(record.sequence) else {
                 continue;
             };
-            let expected = store.filter(|store| is_applied(store.view, sequence));
+            let expected = self.store.filter(|store| is_applied(store.view, sequence));
             if let Some(Err(problem)) = expected.map(|store| store.expect(record.bytes, sequence)) {
                 findings.record_problem(record.sequence, problem);
             }

@@ -127,9 +127,12 @@ impl<'a> StoreCheck<'a> {
     fn subject_entry(&self, key: &Key, sequence: Sequence, value: &Value) -> Result<(), String> {
         let id = record_id(value)?;
         let assertion = self.get(&Key::Assertion(id))?;
-        let assertion = assertion.ok_or_else(|| format!("names the assertion {id}, which is missing"))?;
+        let assertion =
+            assertion.ok_or_else(|| format!("names the assertion {id}, which is missing"))?;
         if assertion.sequence != sequence || value.sequence != sequence {
-            return Err(format!("names the assertion {id}, which has another sequence"));
+            return Err(format!(
+                "names the assertion {id}, which has another sequence"
+            ));
         }
         let record = deserialize(&assertion.content).map_err(|error| error.to_string())?;
         let names_it = matches!((&record, key), (Record::Assertion(assertion), Key::Subject { subject, predicate, .. })
@@ -165,7 +168,9 @@ impl<'a> StoreCheck<'a> {
     }
 
     fn get(&self, key: &Key) -> Result<Option<Value>, String> {
-        self.view.get(&key.encode()).map_err(|error| error_text(&error))
+        self.view
+            .get(&key.encode())
+            .map_err(|error| error_text(&error))
     }
 
     /// What the store has counted must be what is there.
@@ -174,11 +179,17 @@ impl<'a> StoreCheck<'a> {
             ("assertions", counted.assertions, self.found.assertions),
             ("votes", counted.votes, self.found.votes),
             ("epochs", counted.epochs, self.found.epochs),
-            ("records in quarantine", counted.quarantined, self.found.quarantined),
+            (
+                "records in quarantine",
+                counted.quarantined,
+                self.found.quarantined,
+            ),
         ];
         for (what, counted, found) in pairs {
             if counted != found {
-                findings.store_problem(format!("the store counts {counted} {what} and holds {found}"));
+                findings.store_problem(format!(
+                    "the store counts {counted} {what} and holds {found}"
+                ));
             }
         }
     }
@@ -221,7 +232,10 @@ impl<'a> StoreCheck<'a> {
         let stored = match record {
             Record::Vote(vote) => {
                 let assertion = vote.assertion;
-                let value = self.get(&Key::Vote { assertion, vote: id })?;
+                let value = self.get(&Key::Vote {
+                    assertion,
+                    vote: id,
+                })?;
                 value.is_some_and(|value| value.content == payload)
             }
             Record::Assertion(_) | Record::Epoch(_) => identity.content == payload,
@@ -234,13 +248,17 @@ impl<'a> StoreCheck<'a> {
 
 fn record_id(value: &Value) -> Result<RecordId, String> {
     let bytes: Option<[u8; 32]> = value.content.as_slice().try_into().ok();
-    bytes.map(RecordId::from_bytes).ok_or_else(|| "does not hold an id".to_owned())
+    bytes
+        .map(RecordId::from_bytes)
+        .ok_or_else(|| "does not hold an id".to_owned())
 }
 
 fn expect_type(record: &Record, expected: RecordType) -> Result<(), String> {
     let is_right = RecordType::of(record) == expected;
     let found = record.type_name();
-    is_right.then_some(()).ok_or_else(|| format!("holds a record of type {found}"))
+    is_right
+        .then_some(())
+        .ok_or_else(|| format!("holds a record of type {found}"))
 }
 
 /// An error with its causes, in one line.
