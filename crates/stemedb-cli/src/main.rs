@@ -1,2 +1,80 @@
-//! The `stemedb` program.
-fn main() {}
+//! The `stemedb` program: a database for claims on the command line.
+//!
+//! What a command answers goes to standard output, everything else to standard error.
+//! The exit codes stand in [`failure::Exit`] and in `stemedb --help`.
+
+use std::{
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    process::ExitCode,
+};
+
+mod args;
+mod clock;
+mod command;
+mod config;
+mod failure;
+mod file;
+mod input;
+mod output;
+mod text;
+
+use command::Context;
+use failure::{Exit, Failure};
+use output::{Output, say};
+
+fn main() -> ExitCode {
+    panic::set_hook(Box::new(say_panic));
+    // An engine below us may panic on damage; the hook has said so.
+    let ended = panic::catch_unwind(AssertUnwindSafe(run));
+    let exit = ended.unwrap_or(Exit::Corruption);
+    ExitCode::from(exit.code())
+}
+
+/// Does what the command line asks for, and says what went wrong.
+fn run() -> Exit {
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(answer) => return end_with(print_help(&answer)),
+    };
+    let settings = match config::resolve(&cli.flags, std::env::var_os) {
+        Ok(settings) => settings,
+        Err(failure) => return end_with(Err(failure)),
+    };
+    let output = Output::new(settings.form(), settings.talk());
+    let mut context = Context { settings, output };
+    end_with(command::run(cli, &mut context))
+}
+
+fn end_with(result: Result<Exit, Failure>) -> Exit {
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => {
+            if let Failure::Said { text, .. } = &failure {
+                say(format_args!("error: {text}"));
+            }
+            failure.exit()
+        }
+    }
+}
+
+/// Prints the help that was asked for, or why the command line makes no sense.
+fn print_help(answer: &clap::Error) -> Result<Exit, Failure> {
+    match answer.print() {
+        Ok(()) if answer.use_stderr() => Ok(Exit::Usage),
+        Ok(()) => Ok(Exit::Fine),
+        Err(error) if answer.use_stderr() => {
+            Err(Failure::file(Exit::Usage, "standard error", &error))
+        }
+        Err(error) => Err(Failure::stdout(&error)),
+    }
+}
+
+/// Makes one line of a panic.
+fn say_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("no message");
+    let place = panic.location().map(ToString::to_string);
+    let place = place.unwrap_or_else(|| "unknown place".to_owned());
+    say(format_args!(
+        "error: internal failure at {place}: {message}; run `stemedb verify`, and report this if it finds nothing"
+    ));
+}

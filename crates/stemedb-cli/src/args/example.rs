@@ -1,0 +1,127 @@
+//! The examples in the help of each command.
+
+/// Of the program itself, with its exit codes and settings.
+pub(super) const PROGRAM: &str = "\
+Examples:
+  stemedb ingest examples/data/paris_monuments.ndjson
+  stemedb subject \"Eiffel Tower\"
+  stemedb help ingest
+
+Exit codes:
+   0  fine, duplicates included
+   1  the command ran and found something: rejected lines, problems, a damaged input file
+   2  usage, a file to read that is not there included
+   3  not found: a record, a subject, or no database there
+   4  locked, full or otherwise unavailable
+   5  corruption, a newer format, or a failure inside the program
+  78  bad configuration
+
+Settings: flag over STEMEDB_DIR, STEMEDB_STORE, STEMEDB_JSON, STEMEDB_QUIET, STEMEDB_CONFIG
+over stemedb.toml over default; `stemedb config` shows what is in force and from where.";
+
+pub(super) const INIT: &str = "\
+Examples:
+  stemedb init
+  stemedb init --dir ./claims --store sled";
+
+pub(super) const INGEST: &str = "\
+Returns when everything is durable and readable. A bad line never stops the others.
+Exits with 1 if a line was rejected.
+
+Examples:
+  stemedb ingest claims.ndjson more.ndjson.gz
+  stemedb ingest --results results.ndjson --rejects rejected.ndjson claims.ndjson.zst
+  produce-claims | stemedb ingest --json -";
+
+pub(super) const GET: &str = "\
+Examples:
+  stemedb get 0f1d8c7c6b0f6f5c7ac0b3d5b5a9a4f2cbd1f1d2e3a4b5c6d7e8f90a1b2c3d4e
+  stemedb get --json \"$(stemedb export --ids | head -n 1)\"";
+
+pub(super) const SUBJECT: &str = "\
+Examples:
+  stemedb subject \"Eiffel Tower\"
+  stemedb subject \"Eiffel Tower\" --predicate \"height (m)\" --json
+  stemedb subject \"Eiffel Tower\" --as-of 500
+  stemedb subject \"Eiffel Tower\" --json --limit 100 --cursor CURSOR";
+
+pub(super) const SUBJECTS: &str = "\
+Examples:
+  stemedb subjects
+  stemedb subjects --prefix Eiff --limit 20 --json";
+
+pub(super) const VOTES: &str = "\
+Examples:
+  stemedb votes 0f1d8c7c6b0f6f5c7ac0b3d5b5a9a4f2cbd1f1d2e3a4b5c6d7e8f90a1b2c3d4e
+  stemedb votes --json --limit 100 ID";
+
+pub(super) const EPOCHS: &str = "\
+Examples:
+  stemedb epochs
+  stemedb epochs 0f1d8c7c6b0f6f5c7ac0b3d5b5a9a4f2cbd1f1d2e3a4b5c6d7e8f90a1b2c3d4e";
+
+pub(super) const EXPORT: &str = "\
+What it writes ingests again to the same ids, in the same order.
+
+Examples:
+  stemedb export > claims.ndjson
+  stemedb export | stemedb --dir ./copy ingest -
+  stemedb export --ids | sort";
+
+pub(super) const STATS: &str = "\
+Examples:
+  stemedb stats
+  stemedb stats --json --dir ./claims";
+
+pub(super) const VERIFY: &str = "\
+Works on a database that refuses to open; changes nothing. Exits with 1 if it finds a problem.
+
+Examples:
+  stemedb verify
+  stemedb verify --quick --json";
+
+pub(super) const REBUILD: &str = "\
+Works whatever is missing or broken in `db/`; the journal has to be sound.
+
+Examples:
+  stemedb rebuild
+  stemedb rebuild --dir ./claims";
+
+pub(super) const QUARANTINE: &str = "\
+Examples:
+  stemedb quarantine list
+  stemedb quarantine show 17
+  stemedb quarantine retry 17 18";
+
+pub(super) const JOURNAL: &str = "\
+Examples:
+  stemedb journal info
+  stemedb journal dump | less
+  stemedb journal salvage ./salvaged";
+
+pub(super) const STORE: &str = "\
+Examples:
+  stemedb store dump | less";
+
+pub(super) const KEYGEN: &str = "\
+The file holds the secret as 64 hex digits; an existing file is never overwritten.
+
+Examples:
+  stemedb keygen my.key";
+
+pub(super) const SIGN: &str = "\
+A record without an agent gets that of the key. A record of another agent is refused.
+
+Examples:
+  stemedb sign --key my.key claims.ndjson > signed.ndjson
+  produce-claims | stemedb sign --key my.key | stemedb ingest -";
+
+pub(super) const CONFIG: &str = "\
+Examples:
+  stemedb config
+  STEMEDB_DIR=./claims stemedb config --json";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  stemedb completions bash > ~/.local/share/bash-completion/completions/stemedb
+  stemedb completions fish | source";

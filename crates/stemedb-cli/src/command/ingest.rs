@@ -1,0 +1,169 @@
+//! `ingest`: records from files into the database.
+
+use std::path::Path;
+
+use serde::Serialize;
+use stemedb::{Create, Database};
+
+use crate::{
+    args::Ingest,
+    clock::Stopwatch,
+    command::Context,
+    failure::{Exit, Failure},
+    input,
+    output::Form,
+    text::{counted, grouped, rate},
+};
+
+mod load;
+mod outlet;
+mod parse;
+mod progress;
+mod read;
+
+use load::{Load, OnReject};
+use outlet::Outlets;
+use progress::Progress;
+
+/// What became of the lines so far; only what is known for certain is counted.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Tally {
+    pub(crate) stored: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) rejected: u64,
+    pub(crate) assertions: u64,
+    pub(crate) votes: u64,
+    pub(crate) epochs: u64,
+}
+
+impl Tally {
+    /// All lines that are accounted for.
+    pub(crate) const fn lines(&self) -> u64 {
+        self.stored + self.duplicates + self.rejected
+    }
+}
+
+/// The answer with `--json`.
+#[derive(Debug, Serialize)]
+struct Summary {
+    lines: u64,
+    stored: u64,
+    duplicates: u64,
+    rejected: u64,
+    assertions: u64,
+    votes: u64,
+    epochs: u64,
+    durable_sequence: u64,
+    applied_sequence: u64,
+    elapsed_ms: u64,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> {
+    let stopwatch = Stopwatch::start();
+    let total_bytes = input::check(&args.files)?;
+    let outlets = Outlets::create(&args)?;
+    let db = open(context)?;
+    let bar = if context.output.shows_progress() {
+        Progress::shown(total_bytes)
+    } else {
+        Progress::hidden()
+    };
+    let on_reject = if args.stop_on_error {
+        OnReject::Stop
+    } else {
+        OnReject::GoOn
+    };
+    let mut load = Load::new(&db, outlets, bar, on_reject);
+    let loaded = load.run(args.files);
+    let (tally, unshown) = load.end();
+    if unshown > 0 {
+        context.output.note(format_args!(
+            "{} more rejected lines are not shown; --results FILE tells all",
+            grouped(unshown)
+        ));
+    }
+    let answered = answer(context, &db, tally, stopwatch);
+    let closed = db.close().map_err(Failure::from);
+    loaded.and(answered).and(closed)?;
+    Ok(match tally.rejected {
+        0 => Exit::Fine,
+        _ => Exit::Found,
+    })
+}
+
+fn open(context: &Context) -> Result<Database, Failure> {
+    let dir = context.dir();
+    let builder = Database::builder().create(Create::IfMissing);
+    let db = builder.store(context.store()).open(dir)?;
+    if db.was_created() {
+        let note = format!("created a database in {}", shown(dir));
+        context.output.note(note);
+    }
+    Ok(db)
+}
+
+fn shown(dir: &Path) -> String {
+    dir.display().to_string()
+}
+
+fn answer(
+    context: &mut Context,
+    db: &Database,
+    tally: Tally,
+    stopwatch: Stopwatch,
+) -> Result<(), Failure> {
+    let stats = db.stats()?;
+    let summary = Summary {
+        lines: tally.lines(),
+        stored: tally.stored,
+        duplicates: tally.duplicates,
+        rejected: tally.rejected,
+        assertions: tally.assertions,
+        votes: tally.votes,
+        epochs: tally.epochs,
+        durable_sequence: stats.durable_sequence,
+        applied_sequence: stats.applied_sequence,
+        elapsed_ms: stopwatch.elapsed_ms(),
+    };
+    match context.output.form() {
+        Form::Json => context.output.json(&summary)?,
+        Form::People => {
+            let dir = shown(context.dir());
+            for line in summary.for_people(&dir) {
+                context.output.line(crate::text::printable(&line))?;
+            }
+        }
+    }
+    context.output.flush()
+}
+
+impl Summary {
+    fn for_people(&self, dir: &str) -> Vec<String> {
+        let by_type = [
+            counted(self.assertions, "assertion", "assertions"),
+            counted(self.votes, "vote", "votes"),
+            counted(self.epochs, "epoch", "epochs"),
+        ];
+        vec![
+            format!(
+                "{} read in {} ms ({} a second)",
+                counted(self.lines, "line", "lines"),
+                grouped(self.elapsed_ms),
+                grouped(rate(self.lines, self.elapsed_ms))
+            ),
+            format!(
+                "  stored      {} ({})",
+                grouped(self.stored),
+                by_type.join(", ")
+            ),
+            format!("  duplicates  {}", grouped(self.duplicates)),
+            format!("  rejected    {}", grouped(self.rejected)),
+            format!(
+                "durable up to sequence {}, readable up to {}, in {dir}",
+                grouped(self.durable_sequence),
+                grouped(self.applied_sequence)
+            ),
+        ]
+    }
+}

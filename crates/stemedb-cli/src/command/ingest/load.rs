@@ -1,0 +1,283 @@
+//! The pipeline: a thread reads, a pool parses, the journal makes durable; all in order.
+//!
+//! ```text
+//! read thread --chunks--> pool: parse, verify --records--> submit --receipts--> results
+//!   (read.rs)               (parse.rs)                    several in flight     (outlet.rs)
+//! ```
+//!
+//! Every stage is bounded, so memory is. A line is told of only once its record is durable.
+
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvError, TryRecvError, sync_channel},
+    },
+};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use stemedb::{Database, Receipt, RecordType, Sequence, Status, Submission};
+
+use super::{
+    Tally,
+    outlet::{Fate, Outlets, Told, say_rejected},
+    parse::{Keep, Line, Parsed, Verdict, parse},
+    progress::Progress,
+    read::{self, Event},
+};
+use crate::{
+    failure::{Exit, Failure},
+    input::Chunk,
+};
+
+/// Chunks that are parsed or wait for it.
+const PARSING_MAX: usize = 6;
+
+/// Chunks that are submitted and not durable yet.
+const FLYING_MAX: usize = 8;
+
+/// What a rejected line does to those behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnReject {
+    /// They go in.
+    GoOn,
+    /// They are not looked at.
+    Stop,
+}
+
+/// A chunk whose records are on their way.
+struct Flying {
+    file: Arc<str>,
+    lines: Vec<Line>,
+    submission: Submission,
+}
+
+/// An ingest that is going on.
+pub(super) struct Load<'a> {
+    db: &'a Database,
+    outlets: Outlets,
+    progress: Progress,
+    on_reject: OnReject,
+    parsing: VecDeque<Receiver<Parsed>>,
+    flying: VecDeque<Flying>,
+    tally: Tally,
+    /// The highest sequence that a receipt named.
+    last: Option<Sequence>,
+    /// Lines were rejected and none is to go in behind them.
+    is_stopped: bool,
+}
+
+impl<'a> Load<'a> {
+    pub(super) fn new(
+        db: &'a Database,
+        outlets: Outlets,
+        progress: Progress,
+        on_reject: OnReject,
+    ) -> Self {
+        Self {
+            db,
+            outlets,
+            progress,
+            on_reject,
+            parsing: VecDeque::with_capacity(PARSING_MAX + 1),
+            flying: VecDeque::with_capacity(FLYING_MAX + 1),
+            tally: Tally::default(),
+            last: None,
+            is_stopped: false,
+        }
+    }
+
+    /// Ingests `files`; returns when what went in is durable and readable.
+    pub(super) fn run(&mut self, files: Vec<PathBuf>) -> Result<(), Failure> {
+        let pumped = self.pump(files);
+        // What was submitted is settled whatever happened, so that the counts hold all that is known.
+        let mut settled = Ok(());
+        while let Some(flying) = self.flying.pop_front() {
+            settled = settled.and(self.settle(flying));
+        }
+        let flushed = self.outlets.flush();
+        self.progress.clear();
+        pumped.and(settled).and(flushed)?;
+        match self.last {
+            Some(last) => Ok(self.db.wait_applied(last).wait()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The counts, and how many rejected lines were not shown.
+    pub(super) fn end(self) -> (Tally, u64) {
+        (self.tally, self.outlets.unshown())
+    }
+
+    /// Moves chunks through the stages until there are no more.
+    fn pump(&mut self, files: Vec<PathBuf>) -> Result<(), Failure> {
+        let pool = start_pool()?;
+        let events = read::start(files, self.progress.counter())?;
+        let read = loop {
+            if self.is_stopped {
+                return Ok(());
+            }
+            let event = match events.try_recv() {
+                Ok(event) => event,
+                // Nothing to read right now, so what is under way can come to its end.
+                Err(TryRecvError::Empty) if self.advance()? => continue,
+                Err(_) => events.recv().unwrap_or_else(reader_is_gone),
+            };
+            match event {
+                Event::Chunk { file, chunk } => self.take(&pool, file, chunk)?,
+                Event::End => break Ok(()),
+                Event::Failed(failure) => break Err(failure),
+            }
+        };
+        while !self.parsing.is_empty() && !self.is_stopped {
+            self.submit_next()?;
+        }
+        read
+    }
+
+    /// Brings the oldest chunk one stage further; false if there is none.
+    fn advance(&mut self) -> Result<bool, Failure> {
+        if !self.parsing.is_empty() {
+            self.submit_next()?;
+            return Ok(true);
+        }
+        match self.flying.pop_front() {
+            Some(flying) => self.settle(flying).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Gives a chunk to the pool, and submits the oldest if there are many.
+    fn take(&mut self, pool: &ThreadPool, file: Arc<str>, chunk: Chunk) -> Result<(), Failure> {
+        let keep = if self.outlets.wants_rejects() {
+            Keep::Rejects
+        } else {
+            Keep::Nothing
+        };
+        let (sender, receiver) = sync_channel(1);
+        pool.spawn(move || {
+            // Nobody listens any more after a failure.
+            drop(sender.send(parse(file, &chunk, keep)));
+        });
+        self.parsing.push_back(receiver);
+        if self.parsing.len() > PARSING_MAX {
+            self.submit_next()?;
+        }
+        Ok(())
+    }
+
+    /// Submits the oldest parsed chunk, and settles the oldest submitted one if there are many.
+    fn submit_next(&mut self) -> Result<(), Failure> {
+        let Some(receiver) = self.parsing.pop_front() else {
+            return Ok(());
+        };
+        let Ok(mut parsed) = receiver.recv() else {
+            return Err(Failure::new(
+                Exit::Corruption,
+                "a thread that parses has failed",
+            ));
+        };
+        if let (OnReject::Stop, Some(index)) = (self.on_reject, parsed.first_rejected()) {
+            parsed.cut_after(index);
+            self.is_stopped = true;
+        }
+        let Parsed {
+            file,
+            lines,
+            records,
+        } = parsed;
+        let submission = self.db.submit(records);
+        self.flying.push_back(Flying {
+            file,
+            lines,
+            submission,
+        });
+        if self.flying.len() <= FLYING_MAX {
+            return Ok(());
+        }
+        let oldest = self.flying.pop_front();
+        oldest.map_or(Ok(()), |flying| self.settle(flying))
+    }
+
+    /// Waits until a chunk is durable, and tells what became of its lines.
+    fn settle(&mut self, flying: Flying) -> Result<(), Failure> {
+        let Flying {
+            file,
+            lines,
+            submission,
+        } = flying;
+        let mut receipts = submission.wait().into_iter();
+        let mut failure = None;
+        for line in lines {
+            let told = match &line.verdict {
+                Verdict::Accepted(record_type) => match receipts.next() {
+                    Some(Ok(receipt)) => self.count(*record_type, receipt),
+                    Some(Err(error)) => {
+                        failure = failure.or(Some(Failure::from(error)));
+                        continue;
+                    }
+                    None => {
+                        let text = "the library gave too few receipts";
+                        failure = failure.or(Some(Failure::new(Exit::Corruption, text)));
+                        continue;
+                    }
+                },
+                Verdict::Rejected { reason, raw } => {
+                    self.tally.rejected += 1;
+                    raw.iter().try_for_each(|raw| self.outlets.keep(raw))?;
+                    Fate::Rejected { reason }
+                }
+            };
+            self.tell(&file, line.number, told)?;
+        }
+        self.outlets.flush()?;
+        self.progress.update(&self.tally);
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn count(&mut self, record_type: RecordType, receipt: Receipt) -> Fate<'static> {
+        self.last = self.last.max(Some(receipt.sequence));
+        let id = receipt.id;
+        match receipt.status {
+            Status::AlreadyStored => {
+                self.tally.duplicates += 1;
+                Fate::Duplicate { id }
+            }
+            Status::Stored => {
+                self.tally.stored += 1;
+                *match record_type {
+                    RecordType::Assertion => &mut self.tally.assertions,
+                    RecordType::Vote => &mut self.tally.votes,
+                    RecordType::Epoch => &mut self.tally.epochs,
+                } += 1;
+                Fate::Stored { id }
+            }
+        }
+    }
+
+    fn tell(&mut self, file: &str, line: u64, fate: Fate<'_>) -> Result<(), Failure> {
+        let told = Told { file, line, fate };
+        if let Some(text) = self.outlets.show(&told) {
+            self.progress.suspended(|| say_rejected(&text));
+        }
+        self.outlets.tell(&told)
+    }
+}
+
+fn start_pool() -> Result<ThreadPool, Failure> {
+    let builder = ThreadPoolBuilder::new()
+        .thread_name(|number| format!("parse-{number}"))
+        // The hook has said what is wrong; the missing result makes the command fail.
+        .panic_handler(|_| {});
+    builder
+        .build()
+        .map_err(|error| Failure::caused(Exit::Unavailable, "cannot start threads", &error))
+}
+
+fn reader_is_gone(_: RecvError) -> Event {
+    Event::Failed(Failure::new(
+        Exit::Corruption,
+        "the thread that reads has failed",
+    ))
+}

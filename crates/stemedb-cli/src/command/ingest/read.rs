@@ -1,0 +1,101 @@
+//! The thread that reads the files, one after the other.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::AtomicU64,
+        mpsc::{Receiver, SendError, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use crate::{
+    failure::{Exit, Failure},
+    input::{self, Chunk, Splitter},
+};
+
+/// Chunks that are read ahead.
+const CHUNKS_AHEAD_MAX: usize = 4;
+
+/// What the reading thread has to say.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Lines of a file.
+    Chunk {
+        /// The file's name.
+        file: Arc<str>,
+        /// The lines.
+        chunk: Chunk,
+    },
+    /// All files were read.
+    End,
+    /// A file cannot be read any further.
+    Failed(Failure),
+}
+
+/// Starts to read `files`; `read` counts the bytes that are taken from them.
+///
+/// The thread ends when nobody listens any more, or when what it reads from ends.
+pub(super) fn start(files: Vec<PathBuf>, read: Arc<AtomicU64>) -> Result<Receiver<Event>, Failure> {
+    let (sender, receiver) = sync_channel(CHUNKS_AHEAD_MAX);
+    let reading = move || {
+        let last = match read_all(&files, &read, &sender) {
+            Ok(()) => Event::End,
+            Err(Stop::Failed(failure)) => Event::Failed(failure),
+            Err(Stop::NobodyListens) => return,
+        };
+        // Whether anybody listens to the end is not this thread's concern.
+        drop(sender.send(last));
+    };
+    let spawned = thread::Builder::new().name("read".into()).spawn(reading);
+    spawned.map_err(|error| Failure::file(Exit::Unavailable, "cannot start a thread", &error))?;
+    Ok(receiver)
+}
+
+enum Stop {
+    NobodyListens,
+    Failed(Failure),
+}
+
+impl From<SendError<Event>> for Stop {
+    fn from(_: SendError<Event>) -> Self {
+        Self::NobodyListens
+    }
+}
+
+fn read_all(
+    files: &[PathBuf],
+    read: &Arc<AtomicU64>,
+    sender: &SyncSender<Event>,
+) -> Result<(), Stop> {
+    for path in files {
+        read_one(path, read, sender)?;
+    }
+    Ok(())
+}
+
+fn read_one(path: &Path, read: &Arc<AtomicU64>, sender: &SyncSender<Event>) -> Result<(), Stop> {
+    let name = input::name(path);
+    let opened = input::open(path, Arc::clone(read));
+    let stream = opened.map_err(|error| unreadable(&name, 1, &error))?;
+    let mut splitter = Splitter::new(stream);
+    let file: Arc<str> = name.as_str().into();
+    loop {
+        match splitter.next_chunk() {
+            Ok(Some(chunk)) => {
+                let file = Arc::clone(&file);
+                sender.send(Event::Chunk { file, chunk })?;
+            }
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(unreadable(&name, splitter.next_line(), &error)),
+        }
+    }
+}
+
+fn unreadable(name: &str, line: u64, error: &io::Error) -> Stop {
+    let what =
+        format!("{name}:{line}: cannot be read from here on, what stands before is ingested");
+    Stop::Failed(Failure::file(Exit::Found, &what, error))
+}

@@ -1,0 +1,230 @@
+//! Settings: flag over `STEMEDB_*` variable over `stemedb.toml` over default.
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+};
+
+use clap::ValueEnum as _;
+use serde::Deserialize;
+
+use crate::{
+    args::{Flags, StoreName},
+    failure::{Exit, Failure},
+    file,
+    output::{Form, Talk},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The settings file that is read where the program is started, if it is there.
+const FILE: &str = "stemedb.toml";
+
+const DIR_DEFAULT: &str = "./stemedb-data";
+
+/// Where a setting is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The command line.
+    Flag,
+    /// This environment variable.
+    Variable(&'static str),
+    /// This settings file.
+    File(PathBuf),
+    /// Nobody said anything.
+    Default,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Variable(name) => f.write_str(name),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A setting and where it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting<T> {
+    pub(crate) value: T,
+    pub(crate) origin: Origin,
+}
+
+/// All settings in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// The directory of the database.
+    pub(crate) dir: Setting<PathBuf>,
+    /// The kind of store of a new database.
+    pub(crate) store: Setting<StoreName>,
+    /// Whether the answer is JSON.
+    pub(crate) json: Setting<bool>,
+    /// Whether nothing but answer and errors is said.
+    pub(crate) quiet: Setting<bool>,
+}
+
+impl Settings {
+    /// In which form the answer is given.
+    pub(crate) fn form(&self) -> Form {
+        if self.json.value {
+            Form::Json
+        } else {
+            Form::People
+        }
+    }
+
+    /// Whether what is not the answer is said.
+    pub(crate) fn talk(&self) -> Talk {
+        if self.quiet.value {
+            Talk::Quiet
+        } else {
+            Talk::Normal
+        }
+    }
+}
+
+/// What a settings file may say.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    dir: Option<PathBuf>,
+    store: Option<String>,
+    json: Option<bool>,
+    quiet: Option<bool>,
+}
+
+/// A settings file that was read.
+#[derive(Debug, PartialEq, Eq)]
+struct Written {
+    path: PathBuf,
+    content: Content,
+}
+
+/// Gathers the settings; `variable` gives the value of an environment variable.
+pub(crate) fn resolve(
+    flags: &Flags,
+    variable: impl Fn(&'static str) -> Option<OsString>,
+) -> Result<Settings, Failure> {
+    let variable = |name| variable(name).filter(|value| !value.is_empty());
+    let named = flags
+        .config
+        .clone()
+        .or_else(|| variable("STEMEDB_CONFIG").map(PathBuf::from));
+    let written = read_file(named)?;
+    merge(flags, variable, written)
+}
+
+fn merge(
+    flags: &Flags,
+    variable: impl Fn(&'static str) -> Option<OsString>,
+    written: Written,
+) -> Result<Settings, Failure> {
+    let Written { path, content } = written;
+    // What the file calls a directory is meant from where the file is.
+    let beside = path.parent().unwrap_or(Path::new("")).to_owned();
+    let store = content
+        .store
+        .map(|name| store_name(&path.display().to_string(), &name));
+    let from_file = || Origin::File(path.clone());
+    let switch = |name| {
+        variable(name)
+            .map(|value| boolean(name, &value))
+            .transpose()
+    };
+    let chosen_store = variable("STEMEDB_STORE").map(|value| {
+        let value = value.to_string_lossy();
+        store_name("STEMEDB_STORE", &value)
+    });
+    let pick_switch = |flag, name, written| {
+        Ok::<_, Failure>(pick(flag, (name, switch(name)?), written, &from_file).or(false))
+    };
+    Ok(Settings {
+        dir: pick(
+            flags.dir.clone(),
+            ("STEMEDB_DIR", variable("STEMEDB_DIR").map(PathBuf::from)),
+            content.dir.map(|dir| beside.join(dir)),
+            &from_file,
+        )
+        .or(DIR_DEFAULT.into()),
+        store: pick(
+            None,
+            ("STEMEDB_STORE", chosen_store.transpose()?),
+            store.transpose()?,
+            &from_file,
+        )
+        .or(StoreName::Hybrid),
+        json: pick_switch(flags.json, "STEMEDB_JSON", content.json)?,
+        quiet: pick_switch(flags.quiet, "STEMEDB_QUIET", content.quiet)?,
+    })
+}
+
+/// A setting that somebody may have made.
+struct Picked<T>(Option<Setting<T>>);
+
+impl<T> Picked<T> {
+    fn or(self, value: T) -> Setting<T> {
+        let origin = Origin::Default;
+        self.0.unwrap_or(Setting { value, origin })
+    }
+}
+
+/// The first of the three that says something.
+fn pick<T>(
+    flag: Option<T>,
+    (name, variable): (&'static str, Option<T>),
+    written: Option<T>,
+    from_file: &impl Fn() -> Origin,
+) -> Picked<T> {
+    let setting = |value, origin| Setting { value, origin };
+    let flag = flag.map(|value| setting(value, Origin::Flag));
+    let variable = variable.map(|value| setting(value, Origin::Variable(name)));
+    Picked(
+        flag.or(variable)
+            .or_else(|| written.map(|value| setting(value, from_file()))),
+    )
+}
+
+fn read_file(named: Option<PathBuf>) -> Result<Written, Failure> {
+    let is_named = named.is_some();
+    let path = named.unwrap_or_else(|| FILE.into());
+    let name = path.display().to_string();
+    let content = match file::read_text(&path) {
+        Ok(text) => parse(&name, &text)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Content::default(),
+        Err(error) => return Err(Failure::file(Exit::Configuration, &name, &error)),
+    };
+    Ok(Written { path, content })
+}
+
+fn parse(name: &str, text: &str) -> Result<Content, Failure> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+        let message = error.message().replace('\n', " ");
+        Failure::new(Exit::Configuration, format!("{name}:{line}: {message}"))
+    })
+}
+
+fn store_name(place: &str, name: &str) -> Result<StoreName, Failure> {
+    StoreName::from_str(name, false).ok().ok_or_else(|| {
+        let text = format!("{place}: store is \"{name}\"; known are hybrid and sled");
+        Failure::new(Exit::Configuration, text)
+    })
+}
+
+fn boolean(name: &str, value: &OsString) -> Result<bool, Failure> {
+    match value.to_str() {
+        Some("1" | "true") => Ok(true),
+        Some("0" | "false") => Ok(false),
+        _ => {
+            let value = value.to_string_lossy();
+            let text = format!("{name} is \"{value}\"; use true or false");
+            Err(Failure::new(Exit::Configuration, text))
+        }
+    }
+}

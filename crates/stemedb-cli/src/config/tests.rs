@@ -1,0 +1,117 @@
+use std::{ffi::OsString, path::PathBuf};
+
+use super::{Content, Origin, Setting, Written, merge, parse, resolve};
+use crate::{
+    args::{Flags, StoreName},
+    failure::{Exit, Failure},
+};
+
+fn written(text: &str) -> Written {
+    let path = PathBuf::from("some/stemedb.toml");
+    let content = parse("some/stemedb.toml", text).unwrap();
+    Written { path, content }
+}
+
+fn variables(
+    set: &'static [(&'static str, &'static str)],
+) -> impl Fn(&'static str) -> Option<OsString> {
+    move |name| {
+        let found = set.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.into())
+    }
+}
+
+fn flags(dir: Option<&str>) -> Flags {
+    let dir = dir.map(PathBuf::from);
+    Flags {
+        dir,
+        ..Flags::default()
+    }
+}
+
+fn setting(value: &str, origin: Origin) -> Setting<PathBuf> {
+    let value = value.into();
+    Setting { value, origin }
+}
+
+#[test]
+fn flag_over_variable_over_file_over_default() {
+    let text = "dir = \"file\"";
+    let env: &[_] = &[("STEMEDB_DIR", "variable")];
+    let dir = |flag, env, text| {
+        merge(&flags(flag), variables(env), written(text))
+            .unwrap()
+            .dir
+    };
+
+    assert_eq!(dir(Some("flag"), env, text), setting("flag", Origin::Flag));
+    let from_variable = Origin::Variable("STEMEDB_DIR");
+    assert_eq!(dir(None, env, text), setting("variable", from_variable));
+    let from_file = Origin::File("some/stemedb.toml".into());
+    assert_eq!(dir(None, &[], text), setting("some/file", from_file));
+    assert_eq!(
+        dir(None, &[], ""),
+        setting("./stemedb-data", Origin::Default)
+    );
+}
+
+#[test]
+fn every_setting_can_come_from_each_place() {
+    let text = "store = \"sled\"\njson = true\nquiet = true";
+    let from_file = merge(&flags(None), variables(&[]), written(text)).unwrap();
+    assert_eq!(from_file.store.value, StoreName::Sled);
+    assert!(from_file.json.value && from_file.quiet.value);
+
+    let env = &[
+        ("STEMEDB_STORE", "hybrid"),
+        ("STEMEDB_JSON", "0"),
+        ("STEMEDB_QUIET", "false"),
+    ];
+    let from_env = merge(&flags(None), variables(env), written(text)).unwrap();
+    assert_eq!(from_env.store.value, StoreName::Hybrid);
+    assert!(!from_env.json.value && !from_env.quiet.value);
+    assert_eq!(from_env.quiet.origin, Origin::Variable("STEMEDB_QUIET"));
+}
+
+#[test]
+fn a_setting_that_makes_no_sense_names_its_place() {
+    let refusal = |text: &str| parse("x.toml", text).unwrap_err();
+    let said = |text: &str| Failure::new(Exit::Configuration, text);
+    assert_eq!(
+        refusal("json = true\ndri = \"x\""),
+        said("x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`")
+    );
+    assert_eq!(
+        refusal("json = 1"),
+        said("x.toml:1: invalid type: integer `1`, expected a boolean")
+    );
+
+    let env = &[("STEMEDB_JSON", "maybe")];
+    assert_eq!(
+        merge(&flags(None), variables(env), written("")).unwrap_err(),
+        said("STEMEDB_JSON is \"maybe\"; use true or false")
+    );
+    assert_eq!(
+        merge(&flags(None), variables(&[]), written("store = \"slde\"")).unwrap_err(),
+        said("some/stemedb.toml: store is \"slde\"; known are hybrid and sled")
+    );
+}
+
+#[test]
+fn an_empty_file_or_variable_says_nothing() {
+    assert_eq!(parse("x", "").unwrap(), Content::default());
+    let env = &[("STEMEDB_DIR", ""), ("STEMEDB_JSON", "")];
+    let settings = resolve(&flags(None), variables(env)).unwrap();
+    assert_eq!(settings.dir.origin, Origin::Default);
+    assert_eq!(settings.json.origin, Origin::Default);
+}
+
+#[test]
+fn a_file_that_was_named_has_to_be_there() {
+    let flags = Flags {
+        config: Some("no/such.toml".into()),
+        ..Flags::default()
+    };
+    let failure = resolve(&flags, variables(&[])).unwrap_err();
+    assert_eq!(failure.exit(), Exit::Configuration);
+}
