@@ -300,6 +300,7 @@
 //!
 //! `sled`, on by default: databases on the sled engine ([`StoreKind::Sled`]), beside the usual hybrid of fjall and redb.
 
+// `docs` beside `src` is a link to the documents, so that a package carries them.
 #[cfg(doc)]
 pub mod docs;
 
