@@ -18,8 +18,8 @@ pub(crate) const JOURNAL_DIRECTORY: &str = "wal";
 pub(crate) const STORE_DIRECTORY: &str = "db";
 
 impl Database {
-    // Durability: creating goes lock, engines, journal, marker. Without the marker there is no database yet, and the next call that
-    // may create completes it; with it everything that it speaks of is durable.
+    // Durability: creating goes journal, store, marker. Without the marker there is no database yet, and the next call that may
+    // create completes it; with it everything that it speaks of is durable.
     pub(crate) fn open_with(builder: Builder, directory: &Path) -> Result<Self> {
         check_directory(directory, builder.create)?;
         let locked = lock_journal(&builder, directory)?;
