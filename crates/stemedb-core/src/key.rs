@@ -1,7 +1,7 @@
 //! Ed25519 keys as agents: the `did:key` form.
 //!
 //! `did:key:z` + base58btc(0xed 0x01 + the 32 bytes of the public key), always 48 characters after
-//! `did:key:`, of which the first five are `z6Mk` and one more.
+//! `did:key:`, of which the first four are `z6Mk`.
 
 use crate::{invalid::Reason, name::Agent};
 

@@ -63,11 +63,12 @@ pub enum Undecodable {
     Invalid(#[from] Invalid),
 }
 
-/// The payload of an assertion.
+/// The payload of an assertion. Its signature is not checked: the worker does that, and puts a wrong one into quarantine.
 ///
 /// # Errors
 ///
-/// [`SerializeError::Invalid`] where the assertion is over the limit of a record.
+/// [`SerializeError::Invalid`] where the assertion is over the limit of a record
+/// ([`CANONICAL_BYTES_MAX`](stemedb_core::limits::CANONICAL_BYTES_MAX)).
 pub fn serialize_assertion(assertion: &Assertion) -> Result<Vec<u8>, SerializeError> {
     serialize(&Record::Assertion(assertion.clone()))
 }
@@ -125,7 +126,7 @@ where
     Ok(payload.into_vec())
 }
 
-/// Reads a payload back: header, archive, limits. The signature is not checked.
+/// Reads a payload back: header, archive, the limits of each field. The size of the whole and the signature are not checked.
 ///
 /// # Errors
 ///

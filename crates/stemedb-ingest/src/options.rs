@@ -15,7 +15,7 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// Bytes of groups that the worker may be behind before appends wait for it. Default: 256 MiB.
     pub behind_bytes_max: u64,
-    /// Threads that decode, hash and verify. Default: one a core.
+    /// Threads that decode, hash and verify; 0 is one a core as well. Default: one a core.
     pub threads: usize,
 }
 

@@ -10,7 +10,7 @@ pub struct Quarantined {
 }
 
 impl Quarantined {
-    /// Encodes it as `[length of the reason: u32][reason][payload]`.
+    /// Encodes it as `[length of the reason in bytes: u32, little-endian][reason in UTF-8][payload]`.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let length = u32::try_from(self.reason.len()).unwrap_or(u32::MAX);

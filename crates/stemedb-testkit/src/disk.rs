@@ -4,6 +4,38 @@
 //! entries. [`SimDisk::crash`] keeps, for each sector, length and entry that was not synced, any one of its states since the last sync.
 //! It is deterministic: the same calls and the same seed give the same disk.
 //!
+//! ```text
+//!  the journal --> Vfs --> [LyingDisk: says "synced", and is not] --> SimDisk: sectors, lengths, entries
+//!                                                                       |
+//!                      plan(): the n-th such operation fails, is cut short, or is the last  --> crash(seed)
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use stemedb_testkit::disk::SimDisk;
+//! use stemedb_wal::vfs::{OpenMode, Vfs};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let directory = Path::new("/wal");
+//! let disk = SimDisk::new();
+//! disk.create_directory(directory)?;
+//! let path = directory.join("file");
+//! let file = disk.open(&path, OpenMode::CreateNew)?;
+//! file.write_at(b"kept", 0)?;
+//! file.sync_data()?;
+//! disk.sync_directory(directory)?;
+//!
+//! file.write_at(b"lost", 0)?; // perhaps
+//! disk.crash(7);
+//! let found = disk.files()[&path].clone();
+//! assert!(found == b"kept" || found == b"lost");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! What it does not model: torn sectors, and a device that loses what it has synced, but for [`LyingDisk`].
 
 mod entries;

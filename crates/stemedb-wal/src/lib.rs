@@ -2,7 +2,8 @@
 //!
 //! # What it guarantees
 //!
-//! * A record whose append was answered is on the device, and its sequence is dense, from 1, and final.
+//! * A record whose append was answered is on the device, and its sequence is dense, from 1, and final. (Under
+//!   [`Durability::Interval`] it is written, and reaches the device within the interval.)
 //! * After a crash, everything that was acknowledged is there, in order; anything else that is there was submitted, and a group is
 //!   there as a whole or not at all.
 //! * A torn tail and corruption are told apart: the first is dropped and kept aside, the second refuses to open.
@@ -46,6 +47,7 @@
 //! # Ok(())
 //! # }
 //! ```
+
 mod decision;
 mod directory;
 mod error;

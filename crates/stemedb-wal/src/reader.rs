@@ -18,7 +18,7 @@ const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
 pub enum Start {
     /// At the first group.
     Beginning,
-    /// At the group behind this one.
+    /// At the group behind the one with this number.
     AfterGroup(u64),
     /// At the group that holds this sequence, or will hold it.
     AtSequence(u64),

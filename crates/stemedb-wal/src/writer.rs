@@ -21,14 +21,16 @@ impl Writer {
         Self { shared, trust }
     }
 
-    /// Appends one record.
+    /// Appends one record of at most [`RECORD_BYTES_MAX`](crate::format::RECORD_BYTES_MAX) bytes; a longer one is answered
+    /// [`AppendError::TooLarge`].
     pub fn append(&self, record: impl Into<Vec<u8>>) -> Append {
         self.append_all(vec![record.into()])
     }
 
     /// Appends records in order, in one group: after a crash all of them are there, or none.
     ///
-    /// Together they must fit a group ([`GROUP_PAYLOAD_BYTES_MAX`](crate::format::GROUP_PAYLOAD_BYTES_MAX)).
+    /// Together, with 16 bytes for each and padding, they must fit a group
+    /// ([`GROUP_PAYLOAD_BYTES_MAX`](crate::format::GROUP_PAYLOAD_BYTES_MAX)), or they are answered [`AppendError::TooLarge`].
     pub fn append_all(&self, records: Vec<Vec<u8>>) -> Append {
         let (sender, answer) = oneshot::channel();
         let state = match Request::new(records, self.trust, Reply::Channel(sender)) {

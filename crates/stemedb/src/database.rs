@@ -87,7 +87,7 @@ impl Database {
         &self.inner.directory
     }
 
-    /// Stores an assertion; it is durable when this returns.
+    /// Stores an assertion; it is durable when this returns, as [`Builder::durability`] says.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl Database {
         self.add(assertion)
     }
 
-    /// Stores a vote; it is durable when this returns.
+    /// Stores a vote; it is durable when this returns, as [`Builder::durability`] says.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Database {
         self.add(vote)
     }
 
-    /// Stores an epoch; it is durable when this returns.
+    /// Stores an epoch; it is durable when this returns, as [`Builder::durability`] says.
     ///
     /// # Errors
     ///
@@ -114,7 +114,8 @@ impl Database {
         self.add(epoch)
     }
 
-    /// Stores a record of any type; it is durable when this returns. One that is stored already is answered with its first sequence.
+    /// Stores a record of any type; it is durable when this returns, as [`Builder::durability`] says. One that is stored already is
+    /// answered with its first sequence.
     ///
     /// # Errors
     ///
@@ -132,8 +133,9 @@ impl Database {
 
     /// Hands in records that were prepared, many at a time; the receipts come from the [`Submission`].
     ///
-    /// This returns before they are durable, so that several submissions can share an fsync; it waits only while too much is in
-    /// flight.
+    /// This returns before they are durable, so that several submissions can share an fsync. It waits only while too much is in
+    /// flight: more than 2^20 records that cannot be read yet, or more bytes than the journal's queue takes, or a store that is
+    /// further behind than [`Builder::behind_bytes_max`]. A submission may be durable in part: each record has its own outcome.
     pub fn submit(&self, records: Vec<Prepared>) -> Submission {
         let count = records.len();
         let submitted = self.inner.submit(records, Trust::Verified);
@@ -141,6 +143,9 @@ impl Database {
     }
 
     /// Stores records in order, as fast as the disk allows; what is refused comes out as an error in its place.
+    ///
+    /// There is a receipt for each record, so that its use of memory grows with their number: hand in a long stream in parts, or use
+    /// [`submit`](Self::submit).
     ///
     /// # Errors
     ///

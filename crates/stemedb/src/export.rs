@@ -18,6 +18,7 @@ const RECORDS_PER_VIEW: u32 = 10_000;
 /// The stored records in the order of their sequences, up to a last one that was fixed at the start.
 ///
 /// A record of the journal is given if the store holds its id at that very sequence: duplicates and quarantined records are passed over.
+/// It ends after its first error, of the kind [`Corruption`](crate::ErrorKind::Corruption) where the journal is damaged.
 #[derive(Debug)]
 pub struct Export {
     reader: JournalReader,

@@ -30,6 +30,8 @@ pub struct Listed<T> {
 pub type Listing<T> = Box<dyn Iterator<Item = Result<Listed<T>, Error>> + Send>;
 
 /// A place in a listing. Its text is for handing it back, and says nothing.
+///
+/// Parsing what is no such text is [`Invalid`](crate::ErrorKind::Invalid), and so is handing it to a listing that did not give it out.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PageCursor(Vec<u8>);
 

@@ -86,7 +86,7 @@ impl Builder {
         self
     }
 
-    /// Bytes that the store may be behind the journal before writers wait. Default: 256 MiB.
+    /// Bytes of groups that the store may be behind the journal before writers wait. Default: 256 MiB.
     #[must_use]
     pub fn behind_bytes_max(mut self, bytes: u64) -> Self {
         self.ingest.behind_bytes_max = bytes;

@@ -18,7 +18,8 @@ pub struct Stored {
     pub id: RecordId,
     /// The sequence of its first arrival.
     pub sequence: Sequence,
-    /// When it arrived, in Unix milliseconds, by the clock of this machine.
+    /// When it arrived, in Unix milliseconds, by the clock of the machine that wrote the journal. It may go backwards from one
+    /// record to the next; the sequence does not.
     pub arrived_at_ms: u64,
     /// What it says.
     pub record: Record,
@@ -63,7 +64,9 @@ pub struct Counts {
 
 /// A consistent view of a database: it stays as it is while records are applied.
 ///
-/// Listings are lazy, and resumable by the cursor of each item. A view that is kept keeps old data from being reclaimed.
+/// Listings are lazy, and resumable by the cursor of each item. An item that is damaged comes as an error of the kind
+/// [`Corruption`](crate::ErrorKind::Corruption), and the listing goes on behind it. A view that is kept, or a listing of it, keeps old
+/// data from being reclaimed.
 #[derive(Clone, Debug)]
 pub struct View(Arc<dyn Snapshot>);
 
@@ -119,7 +122,8 @@ impl View {
         value.map(|value| into_stored(key, id, &value)).transpose()
     }
 
-    /// The assertions about a subject, by predicate and then in the order of arrival.
+    /// The assertions about a subject, by predicate (in the order of its bytes) and then in the order of arrival; with a predicate, only
+    /// those under it.
     ///
     /// # Errors
     ///
@@ -218,6 +222,8 @@ impl View {
     }
 
     /// The subjects whose names begin with `prefix`, in the order of their bytes, with the number of assertions about each.
+    ///
+    /// It reads one index entry for each assertion, and holds one subject in memory.
     ///
     /// # Errors
     ///

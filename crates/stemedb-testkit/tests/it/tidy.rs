@@ -194,6 +194,14 @@ fn markdown_has_one_title() {
 }
 
 #[test]
+fn links_of_documents_lead_somewhere() {
+    let root = root();
+    check(is_markdown, |path, text| {
+        document::dead_links(path, text, |file| root.join(file).exists())
+    });
+}
+
+#[test]
 fn decisions_are_indexed() {
     let tree = tree();
     let index = &tree["docs/adr/README.md"];

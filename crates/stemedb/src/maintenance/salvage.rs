@@ -17,7 +17,7 @@ pub struct SalvageReport {
     pub records: u64,
     /// Ranges of old sequences, first and last, that could not be kept. Nothing is known of what may have followed the last record.
     pub missing: Vec<(u64, u64)>,
-    /// Where the old journal is damaged: file, offset, and what was found.
+    /// Where the old journal is damaged: file, offset in bytes, and what was found.
     pub damaged: Vec<(String, u64, String)>,
     /// What the new database holds.
     pub counts: Counts,
