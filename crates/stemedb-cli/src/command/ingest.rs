@@ -62,8 +62,9 @@ struct Summary {
 pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> {
     let stopwatch = Stopwatch::start();
     let total_bytes = input::check(&args.files)?;
-    let outlets = Outlets::create(&args)?;
     let db = open(context)?;
+    // Only who holds the database may begin the files of another ingest anew.
+    let outlets = Outlets::create(&args)?;
     let bar = if context.output.shows_progress() {
         Progress::shown(total_bytes)
     } else {

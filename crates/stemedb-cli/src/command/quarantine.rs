@@ -7,7 +7,7 @@ use super::{Context, listing, page, sequence};
 use crate::{
     args::{Part, Quarantine},
     failure::{Exit, Failure, chain},
-    output::{Form, Output, say},
+    output::{Form, Output},
     text::{self, counted, printable},
 };
 
@@ -147,6 +147,9 @@ fn retry(context: &mut Context, numbers: &[u64]) -> Result<Exit, Failure> {
     let named = named.collect::<Result<Vec<_>, _>>()?;
     let db = context.open()?;
     let sequences = if named.is_empty() { all(&db)? } else { named };
+    if sequences.is_empty() {
+        context.output.note("nothing is in quarantine");
+    }
     let mut kept = 0;
     let mut last = None;
     for sequence in &sequences {
@@ -201,9 +204,6 @@ fn all(db: &Database) -> Result<Vec<Sequence>, Failure> {
     let mut sequences = Vec::new();
     for entry in entries {
         sequences.push(entry?.value.sequence);
-    }
-    if sequences.is_empty() {
-        say("nothing is in quarantine");
     }
     Ok(sequences)
 }

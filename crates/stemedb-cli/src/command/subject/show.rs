@@ -100,16 +100,15 @@ fn print_predicate(
     Ok(())
 }
 
+/// How many agents, and who: the number stands in a column of its own.
 fn agents(support: &Support) -> String {
     let names = &support.agents_in_order;
     let shown = some(
         names.iter().map(|name| printable(name).into_owned()),
         AGENTS_MAX,
     );
-    match names.len() {
-        1 => shown,
-        _ => format!("{}: {shown}", counted(count(names), "agent", "agents")),
-    }
+    let number = counted(count(names), "agent ", "agents");
+    format!("{number:>10}  {shown}")
 }
 
 /// Which details are wanted.
