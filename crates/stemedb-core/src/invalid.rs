@@ -205,6 +205,14 @@ pub enum Reason {
         /// The limit in bytes.
         max: usize,
     },
+    /// A record that could be stored and exported, and then not be read again.
+    #[error("takes {bytes} bytes as a line of JSON; at most {max} are allowed")]
+    LineTooLong {
+        /// The length of its JSON form in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
     /// Bytes that are no UTF-8.
     #[error("invalid UTF-8 at column {column}")]
     Utf8 {

@@ -7,7 +7,7 @@ use crate::{
     hash::{RecordId, Signature, SourceHash},
     invalid::{Invalid, Reason},
     json,
-    limits::CANONICAL_BYTES_MAX,
+    limits::{CANONICAL_BYTES_MAX, LINE_BYTES_MAX},
     name::{Agent, Description, EpochName, Predicate, Quote, Source, Subject},
     number::{Confidence, Weight},
     object::{Lifecycle, Object},
@@ -310,6 +310,7 @@ impl Record {
         buffer: &mut Vec<u8>,
     ) -> Result<(RecordId, Option<PendingSignature>), Invalid> {
         let id = self.id_with(buffer)?;
+        self.check_line(buffer.len())?;
         let blame = |reason| Err(Invalid::record(reason).in_field("signature"));
         match (self.agent().key(), self.signature()) {
             (None, None) => Ok((id, None)),
@@ -317,6 +318,21 @@ impl Record {
             (Some(_), None) => blame(Reason::SignatureMissing),
             (None, Some(_)) => blame(Reason::SignatureUnexpected),
         }
+    }
+
+    /// A control character takes one canonical byte and six of JSON: what is exported must come in again.
+    fn check_line(&self, canonical_bytes: usize) -> Result<(), Invalid> {
+        const ESCAPED_BYTES_MAX: usize = 6;
+        // Punctuation and the names of the fields, generously.
+        const FRAME_BYTES: usize = 4096;
+        if canonical_bytes * ESCAPED_BYTES_MAX + FRAME_BYTES <= LINE_BYTES_MAX {
+            return Ok(());
+        }
+        let (bytes, max) = (self.to_json().len(), LINE_BYTES_MAX);
+        if bytes > max {
+            return Err(Invalid::record(Reason::LineTooLong { bytes, max }));
+        }
+        Ok(())
     }
 
     /// Checks everything, the signature included, and gives the id.

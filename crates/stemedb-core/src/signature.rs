@@ -145,6 +145,18 @@ pub fn verify_batch(pending: &[PendingSignature]) -> bool {
     verifier.verify(Coefficients::of(pending)).is_ok()
 }
 
+/// Which of `pending` do not verify, by their places: together first, singly where that fails.
+#[must_use]
+pub fn find_wrong(pending: &[PendingSignature]) -> Vec<(usize, Invalid)> {
+    if pending.is_empty() || verify_batch(pending) {
+        return Vec::new();
+    }
+    let wrong = |(place, item): (usize, &PendingSignature)| {
+        item.verify().err().map(|invalid| (place, invalid))
+    };
+    pending.iter().enumerate().filter_map(wrong).collect()
+}
+
 fn message(id: RecordId) -> [u8; MESSAGE_BYTES] {
     let mut message = [0; MESSAGE_BYTES];
     let (domain, rest) = message.split_at_mut(DOMAIN.len());

@@ -2,8 +2,8 @@
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-use stemedb_core::signature::verify_batch;
-use stemedb_core::{Invalid, PendingSignature, Record, RecordId, Sequence};
+use stemedb_core::signature::find_wrong;
+use stemedb_core::{PendingSignature, Record, RecordId, Sequence};
 use stemedb_storage::Snapshot;
 use stemedb_wal::{Group, RecordRef, Trust};
 
@@ -54,11 +54,14 @@ pub(crate) fn prepare(
 
 fn prepare_chunk(chunk: &[Raw<'_>], view: &dyn Snapshot) -> stemedb_storage::Result<Vec<Prepared>> {
     let mut buffer = Vec::new();
-    let mut pending = Vec::new();
+    let (mut places, mut pending) = (Vec::new(), Vec::new());
     let mut checked: Vec<Checked> = Vec::with_capacity(chunk.len());
     for raw in chunk {
         let outcome = check(raw.record, &mut buffer).map(|(id, record, signature)| {
-            pending.extend(signature.map(|signature| (checked.len(), signature)));
+            if let Some(signature) = signature {
+                places.push(checked.len());
+                pending.push(signature);
+            }
             (id, record)
         });
         checked.push(Checked {
@@ -69,8 +72,9 @@ fn prepare_chunk(chunk: &[Raw<'_>], view: &dyn Snapshot) -> stemedb_storage::Res
             outcome,
         });
     }
-    for (index, invalid) in wrong_signatures(&pending) {
-        if let Some(checked) = checked.get_mut(index) {
+    for (wrong, invalid) in find_wrong(&pending) {
+        let place = places.get(wrong).copied();
+        if let Some(checked) = place.and_then(|place| checked.get_mut(place)) {
             checked.outcome = Err(invalid.to_string());
         }
     }
@@ -94,17 +98,4 @@ fn check(raw: RecordRef<'_>, buffer: &mut Vec<u8>) -> Result<Decoded, String> {
     let (id, signature) = record.check(buffer).map_err(|error| error.to_string())?;
     let pending = signature.filter(|_| raw.trust == Trust::Unverified);
     Ok((id, record, pending))
-}
-
-/// Verifies signatures together, and singly where together they fail: which of them are wrong.
-fn wrong_signatures(pending: &[(usize, PendingSignature)]) -> Vec<(usize, Invalid)> {
-    let signatures: Vec<PendingSignature> =
-        pending.iter().map(|(_, signature)| *signature).collect();
-    if signatures.is_empty() || verify_batch(&signatures) {
-        return Vec::new();
-    }
-    let wrong = |(index, signature): &(usize, PendingSignature)| {
-        signature.verify().err().map(|invalid| (*index, invalid))
-    };
-    pending.iter().filter_map(wrong).collect()
 }

@@ -1,5 +1,6 @@
 //! An open database.
 
+use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -28,7 +29,6 @@ pub(crate) use open::{
 ///
 /// It is shared by reference between any number of threads. Dropping it closes it; [`close`](Self::close) does the same and says how
 /// it went.
-#[derive(Debug)]
 pub struct Database {
     inner: Arc<Inner>,
     was_created: bool,
@@ -47,6 +47,14 @@ pub(crate) struct Inner {
     pub(crate) watch: JournalWatch,
     /// Held for its lock and its log thread.
     pub(crate) journal: Arc<Mutex<Journal>>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("directory", &self.inner.directory)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Database {
@@ -224,7 +232,7 @@ impl Database {
             .unwrap_or(Err(Cause::Closed.into()))
     }
 
-    /// Closes the database: everything that was acknowledged is durable before, a checkpoint is made, the lock is released.
+    /// Closes the database: what is durable is applied, a checkpoint is made, the journal's last group is covered, the lock released.
     ///
     /// # Errors
     ///
@@ -239,9 +247,12 @@ impl Database {
             journal,
             ..
         } = inner;
+        // What is durable is applied, so that the next open has nothing to replay.
+        let applied = ingestor.wait_applied(watch.durable_sequence()).wait();
         let stopped = ingestor.stop();
         drop((store, writer, watch));
         let closed = Arc::into_inner(journal).map(|journal| journal.into_inner().close());
+        applied?;
         stopped?;
         closed.transpose()?;
         Ok(())

@@ -1,7 +1,7 @@
 //! Records that were checked in full, ready to be appended.
 
-use stemedb_core::signature::verify_batch;
-use stemedb_core::{Invalid, PendingSignature, Record, RecordId};
+use stemedb_core::signature::find_wrong;
+use stemedb_core::{PendingSignature, Record, RecordId};
 
 use crate::RecordType;
 use crate::Result;
@@ -36,19 +36,23 @@ impl Prepared {
         E: Into<crate::Error>,
     {
         let mut buffer = Vec::new();
-        let mut pending = Vec::new();
+        let (mut places, mut pending) = (Vec::new(), Vec::new());
         let mut prepared: Vec<Result<Self>> = Vec::new();
         for record in records {
             let checked = record
                 .map_err(Into::into)
                 .and_then(|record| Self::check(&record, &mut buffer));
             prepared.push(checked.map(|(one, signature)| {
-                pending.extend(signature.map(|signature| (prepared.len(), signature)));
+                if let Some(signature) = signature {
+                    places.push(prepared.len());
+                    pending.push(signature);
+                }
                 one
             }));
         }
-        for (index, invalid) in wrong_signatures(&pending) {
-            if let Some(slot) = prepared.get_mut(index) {
+        for (wrong, invalid) in find_wrong(&pending) {
+            let place = places.get(wrong).copied();
+            if let Some(slot) = place.and_then(|place| prepared.get_mut(place)) {
                 *slot = Err(invalid.into());
             }
         }
@@ -78,16 +82,4 @@ impl Prepared {
     pub fn record_type(&self) -> RecordType {
         self.record_type
     }
-}
-
-fn wrong_signatures(pending: &[(usize, PendingSignature)]) -> Vec<(usize, Invalid)> {
-    let signatures: Vec<PendingSignature> =
-        pending.iter().map(|(_, signature)| *signature).collect();
-    if signatures.is_empty() || verify_batch(&signatures) {
-        return Vec::new();
-    }
-    let wrong = |(index, signature): &(usize, PendingSignature)| {
-        signature.verify().err().map(|invalid| (*index, invalid))
-    };
-    pending.iter().filter_map(wrong).collect()
 }

@@ -217,3 +217,26 @@ fn a_record_stands_in_a_larger_answer() {
         r#"{"type":"epoch","name":"n","agent":"a","sequence":1}"#
     );
 }
+
+#[test]
+fn a_record_that_could_not_be_read_again_is_refused() {
+    let with_text = |length: usize| {
+        let subject = Subject::new("s").unwrap();
+        let text = Object::text("\u{1}".repeat(length));
+        let agent = Agent::new("a").unwrap();
+        Record::from(Assertion::new(
+            subject,
+            Predicate::new("p").unwrap(),
+            text,
+            agent,
+        ))
+    };
+    let fits = with_text(699_000);
+    assert!(fits.verify().is_ok());
+    assert_eq!(Record::from_json(fits.to_json().as_bytes()), Ok(fits));
+    let refused = with_text(700_000).verify().unwrap_err().to_string();
+    assert!(
+        refused.contains("as a line of JSON; at most 4194304"),
+        "{refused}"
+    );
+}

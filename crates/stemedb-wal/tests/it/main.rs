@@ -7,6 +7,8 @@ mod damage; // a small journal, damaged at every byte
 #[cfg(test)]
 mod failure; // operations that fail, one at a time
 #[cfg(test)]
+mod golden; // bytes that were written once
+#[cfg(test)]
 mod refusal; // segments missing, swapped, foreign; stores that do not fit
 #[cfg(test)]
 mod simulation; // random work, faults and power losses on a simulated disk

@@ -116,6 +116,25 @@ fn a_segment_of_another_history_of_the_same_journal_is_refused() {
 }
 
 #[test]
+fn a_segment_of_another_history_of_the_same_shape_is_refused_by_the_hash_alone() {
+    // Numbers, sequences and offsets are the same in both; only the bytes of one record differ.
+    let history = |first: &str| {
+        let rest: Vec<String> = (1..10).map(record).collect();
+        let mut records = vec![first];
+        records.extend(rest.iter().map(String::as_str));
+        Story::small().append_all(&records).close()
+    };
+    let (mut story, other) = (history("one"), history("two"));
+    assert_eq!(story.segments(), 3);
+    for number in 1..=3 {
+        assert_eq!(story.length(number), other.length(number));
+    }
+    *story.segment(3) = other.clone().segment(3).clone();
+    let found = story.reopen().expect_corruption().clone();
+    assert_eq!((found.path, found.fault), (segment_path(2), Fault::Chain));
+}
+
+#[test]
 fn names_that_are_not_ours_are_left_alone_and_named() {
     let strange = directory().join(OsStr::from_bytes(b"\xff\xfe.wal"));
     let mut story = three_segments()
