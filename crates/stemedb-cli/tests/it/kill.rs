@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::support::{Home, claims, long_tests, shared};
+use super::support::{Home, claims, long_tests, reported, shared};
 
 /// A generator of moments that can be replayed: set `STEMEDB_TEST_SEED` to what a failure printed.
 struct Moments(u64);
@@ -28,18 +28,6 @@ impl Moments {
         let parts = u32::try_from(self.0 >> 32).unwrap();
         end.mul_f64(f64::from(parts) / f64::from(u32::MAX))
     }
-}
-
-/// The ids that complete lines of the results say are stored.
-fn reported(results: &str) -> Vec<String> {
-    let complete = results.rfind('\n').map_or("", |end| &results[..end]);
-    let lines = complete
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    lines
-        .filter(|line| line["status"] != "rejected")
-        .map(|line| line["id"].as_str().unwrap().to_owned())
-        .collect()
 }
 
 /// Kills the ingest of `input` `count` times; then lets it end.

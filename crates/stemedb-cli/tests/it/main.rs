@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod failure; // every failure has one line, its exit code, and changes nothing
 #[cfg(test)]
+mod fault; // a failing fsync; needs strace
+#[cfg(test)]
 mod first_minute; // what a newcomer types first
 #[cfg(test)]
 mod ingest; // counts, results, rejects, and inputs of all forms

@@ -168,6 +168,18 @@ pub(crate) fn ndjson(text: &str) -> Vec<Value> {
         .collect()
 }
 
+/// The ids that complete lines of the results say are stored.
+pub(crate) fn reported(results: &str) -> Vec<String> {
+    let complete = results.rfind('\n').map_or("", |end| &results[..end]);
+    let lines = complete
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .filter(|line| line["status"] != "rejected")
+        .map(|line| line["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 /// One assertion a line: `count` of them about as many subjects.
 pub(crate) fn claims(count: usize) -> String {
     let line = |at| {
