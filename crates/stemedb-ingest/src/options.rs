@@ -9,7 +9,7 @@ pub struct Options {
     pub batch_records_max: u64,
     /// Bytes of groups after which a batch is applied. Default: 16 MiB.
     pub batch_bytes_max: u64,
-    /// How long to wait for records before what was applied is made durable. Default: 5 s.
+    /// How long after it was applied something is made durable at the latest. Default: 5 s.
     pub checkpoint_after: Duration,
     /// Bytes of records after which what was applied is made durable. Default: 64 MiB.
     pub checkpoint_bytes: u64,

@@ -21,6 +21,9 @@ pub trait Source: Debug + Send {
 
     /// Bytes of all groups before the next one.
     fn passed_bytes(&self) -> u64;
+
+    /// Time since some fixed moment; it never goes backwards.
+    fn monotonic(&self) -> Duration;
 }
 
 impl Source for JournalReader {
@@ -34,5 +37,9 @@ impl Source for JournalReader {
 
     fn passed_bytes(&self) -> u64 {
         Self::passed_bytes(self)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Self::monotonic(self)
     }
 }

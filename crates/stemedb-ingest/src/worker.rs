@@ -27,7 +27,8 @@ pub struct IngestWorker<S = JournalReader> {
     is_published: bool,
     applied: Option<Cursor>,
     bytes_since_checkpoint: u64,
-    is_checkpointed: bool,
+    /// When what was applied must be durable; `None` if it is.
+    checkpoint_due: Option<Duration>,
 }
 
 /// What a look at the source gave.
@@ -69,7 +70,7 @@ impl IngestWorker {
             is_published: false,
             applied: cursor,
             bytes_since_checkpoint: 0,
-            is_checkpointed: true,
+            checkpoint_due: None,
         })
     }
 
@@ -84,18 +85,15 @@ impl<S: Source> IngestWorker<S> {
     pub(crate) fn run(&mut self) -> Result<(), Error> {
         self.progress.set_health(Health::Replaying);
         loop {
-            let step = self.step()?;
-            let wake = match step {
-                Step::Applied => self.source.wait(Duration::ZERO),
+            let patience = match self.step()? {
+                Step::Applied => Duration::ZERO,
                 Step::CaughtUp => {
                     self.publish()?;
-                    self.source.wait(self.patience())
+                    self.patience()
                 }
             };
-            match wake {
-                Wake::Groups => {}
-                // Nothing arrived for a while: what was applied is made durable.
-                Wake::TimedOut => self.checkpoint()?,
+            match self.source.wait(patience) {
+                Wake::Groups | Wake::TimedOut => {}
                 Wake::Interrupted => return self.checkpoint(),
                 Wake::Ended => {
                     while matches!(self.step()?, Step::Applied) {}
@@ -103,16 +101,24 @@ impl<S: Source> IngestWorker<S> {
                     return self.checkpoint();
                 }
             }
+            if self.is_checkpoint_due() {
+                self.checkpoint()?;
+            }
         }
     }
 
     /// How long to wait for groups: until a checkpoint is due, if there is anything to make durable.
     fn patience(&self) -> Duration {
-        if self.is_checkpointed {
-            Duration::from_hours(1)
-        } else {
-            self.options.checkpoint_after
-        }
+        let due = self.checkpoint_due.unwrap_or(Duration::MAX);
+        due.saturating_sub(self.source.monotonic())
+            .min(Duration::from_hours(1))
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        self.bytes_since_checkpoint >= self.options.checkpoint_bytes
+            || self
+                .checkpoint_due
+                .is_some_and(|due| due <= self.source.monotonic())
     }
 
     /// Applies one batch, if there is anything to apply.
@@ -139,7 +145,8 @@ impl<S: Source> IngestWorker<S> {
             self.store.apply(batch)?;
         }
         self.applied = Some(cursor);
-        self.is_checkpointed = false;
+        let due = self.source.monotonic() + self.options.checkpoint_after;
+        self.checkpoint_due.get_or_insert(due);
         self.progress.count_batch(records);
         if self.is_published {
             self.publish()?;
@@ -148,9 +155,6 @@ impl<S: Source> IngestWorker<S> {
             consumer.consumed(self.source.passed_bytes());
         }
         self.bytes_since_checkpoint += bytes;
-        if self.bytes_since_checkpoint >= self.options.checkpoint_bytes {
-            self.checkpoint()?;
-        }
         Ok(Step::Applied)
     }
 
@@ -178,11 +182,11 @@ impl<S: Source> IngestWorker<S> {
     }
 
     fn checkpoint(&mut self) -> Result<(), Error> {
-        if self.is_checkpointed {
+        if self.checkpoint_due.is_none() {
             return Ok(());
         }
         self.store.persist()?;
-        self.is_checkpointed = true;
+        self.checkpoint_due = None;
         self.bytes_since_checkpoint = 0;
         self.progress.count_checkpoint();
         Ok(())

@@ -198,6 +198,12 @@ impl JournalReader {
         }
     }
 
+    /// Time since some fixed moment, by the clock that the journal was opened with; it never goes backwards.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        self.shared.options.vfs.monotonic()
+    }
+
     /// Bytes of all groups that lie before the next one to be read; what [`Consumer::consumed`] takes.
     #[must_use]
     pub fn passed_bytes(&self) -> u64 {

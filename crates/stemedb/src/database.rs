@@ -9,7 +9,7 @@ use std::sync::Arc;
 use stemedb_core::{Assertion, Epoch, Record, Sequence, Vote};
 use stemedb_ingest::Ingestor;
 use stemedb_storage::KVStore;
-use stemedb_wal::{Journal, JournalWatch, Writer};
+use stemedb_wal::{Journal, JournalWatch, Trust, Writer};
 use tokio::sync::Mutex;
 
 use crate::error::Cause;
@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) ingestor: Ingestor,
     pub(crate) store: Arc<dyn KVStore>,
     pub(crate) writer: Writer,
+    /// For records whose signatures were verified here.
+    pub(crate) trusted_writer: Writer,
     pub(crate) watch: JournalWatch,
     /// Held for its lock and its log thread.
     pub(crate) journal: Arc<Mutex<Journal>>,
@@ -134,7 +136,7 @@ impl Database {
     /// flight.
     pub fn submit(&self, records: Vec<Prepared>) -> Submission {
         let count = records.len();
-        let submitted = self.inner.submit(records);
+        let submitted = self.inner.submit(records, Trust::Verified);
         submitted.unwrap_or_else(|error| Submission::failed(&error, count))
     }
 
@@ -225,7 +227,9 @@ impl Database {
             .map_err(|error| reason(error.to_string()))?;
         let mut prepared = Prepared::new(&record).map_err(|error| reason(error.to_string()))?;
         prepared.payload = entry.payload;
-        let receipts = self.submit(vec![prepared]).wait();
+        // The worker verifies these bytes for itself: it has refused them before.
+        let submitted = self.inner.submit(vec![prepared], Trust::Unverified);
+        let receipts = submitted?.wait();
         receipts
             .into_iter()
             .next()
@@ -243,6 +247,7 @@ impl Database {
             ingestor,
             store,
             writer,
+            trusted_writer,
             watch,
             journal,
             ..
@@ -250,7 +255,7 @@ impl Database {
         // What is durable is applied, so that the next open has nothing to replay.
         let applied = ingestor.wait_applied(watch.durable_sequence()).wait();
         let stopped = ingestor.stop();
-        drop((store, writer, watch));
+        drop((store, writer, trusted_writer, watch));
         let closed = Arc::into_inner(journal).map(|journal| journal.into_inner().close());
         applied?;
         stopped?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use stemedb_core::{RecordId, Sequence};
 use stemedb_ingest::identity_key;
 use stemedb_storage::Snapshot;
+use stemedb_wal::Trust;
 
 use crate::database::Inner;
 use crate::flight::{Flight, Place};
@@ -162,7 +163,7 @@ impl Requests {
 
 impl Inner {
     /// Submits records; see [`Database::submit`](crate::Database::submit).
-    pub(crate) fn submit(&self, records: Vec<Prepared>) -> Result<Submission> {
+    pub(crate) fn submit(&self, records: Vec<Prepared>, trust: Trust) -> Result<Submission> {
         self.wait_for_room()?;
         let view = self.store.snapshot()?;
         let mut known = Vec::with_capacity(records.len());
@@ -191,18 +192,22 @@ impl Inner {
         }
         flight.forget_applied(self.ingestor.counters().applied_sequence);
         drop(flight);
-        self.append(requests.requests);
+        self.append(requests.requests, trust);
         Ok(Submission {
             slots,
             durability: self.durability,
         })
     }
 
-    fn append(&self, requests: Vec<Request>) {
+    fn append(&self, requests: Vec<Request>, trust: Trust) {
+        let writer = match trust {
+            Trust::Verified => &self.trusted_writer,
+            Trust::Unverified => &self.writer,
+        };
         for request in requests {
             let settle = Settle(request.outcome);
             let then = move |answer| settle.with(answer);
-            self.writer.append_all_then(request.payloads, then);
+            writer.append_all_then(request.payloads, then);
         }
     }
 

@@ -67,8 +67,7 @@ fn start(
     journal: Journal,
     store: Arc<dyn KVStore>,
 ) -> Result<Inner> {
-    // The facade has verified whatever it hands to the journal.
-    let writer = journal.trusted_writer();
+    let (writer, trusted_writer) = (journal.writer(), journal.trusted_writer());
     let watch = journal.watch();
     let journal = Arc::new(Mutex::new(journal));
     let mut ingestor =
@@ -82,6 +81,7 @@ fn start(
         ingestor,
         store,
         writer,
+        trusted_writer,
         watch,
         journal,
     })
