@@ -17,7 +17,7 @@ use crate::{
 const VALUE_CHARS_MAX: usize = 60;
 
 /// To this width values are padded, so that what follows stands in a column.
-const VALUE_COLUMN_MAX: usize = 36;
+const VALUE_COLUMN_MAX: usize = 44;
 
 /// Agents, sources and ids that are named; the others are counted.
 const AGENTS_MAX: usize = 2;
