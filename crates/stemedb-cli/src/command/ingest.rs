@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use stemedb::{Create, Database};
+use stemedb::{Create, Database, Sequence};
 
 use crate::{
     args::Ingest,
@@ -21,7 +21,7 @@ mod parse;
 mod progress;
 mod read;
 
-use load::{Load, OnReject};
+use load::{End, Load, OnReject};
 use outlet::Outlets;
 use progress::Progress;
 
@@ -62,8 +62,9 @@ struct Summary {
 pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> {
     let stopwatch = Stopwatch::start();
     let total_bytes = input::check(&args.files)?;
-    let outlets = Outlets::create(&args)?;
     let db = open(context)?;
+    // Only who holds the database may begin the files of another ingest anew.
+    let outlets = Outlets::create(&args)?;
     let bar = if context.output.shows_progress() {
         Progress::shown(total_bytes)
     } else {
@@ -76,14 +77,19 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
     };
     let mut load = Load::new(&db, outlets, bar, on_reject);
     let loaded = load.run(args.files);
-    let (tally, unshown) = load.end();
+    let End {
+        tally,
+        last,
+        unshown,
+    } = load.end();
     if unshown > 0 {
         context.output.note(format_args!(
             "{} more rejected lines are not shown; --results FILE tells all",
             grouped(unshown)
         ));
     }
-    let answered = answer(context, &db, tally, stopwatch);
+    let sequences = Sequences::of(&db, last);
+    let answered = answer(context, tally, sequences, stopwatch);
     let closed = db.close().map_err(Failure::from);
     loaded.and(answered).and(closed)?;
     Ok(match tally.rejected {
@@ -107,13 +113,35 @@ fn shown(dir: &Path) -> String {
     dir.display().to_string()
 }
 
+/// How far the database is.
+#[derive(Debug, Clone, Copy)]
+struct Sequences {
+    durable: u64,
+    applied: u64,
+}
+
+impl Sequences {
+    /// What the database says; if it has failed, what is known for certain.
+    fn of(db: &Database, last: Option<Sequence>) -> Self {
+        match db.stats() {
+            Ok(stats) => Self {
+                durable: stats.durable_sequence,
+                applied: stats.applied_sequence,
+            },
+            Err(_) => Self {
+                durable: last.map_or(0, Sequence::get),
+                applied: 0,
+            },
+        }
+    }
+}
+
 fn answer(
     context: &mut Context,
-    db: &Database,
     tally: Tally,
+    sequences: Sequences,
     stopwatch: Stopwatch,
 ) -> Result<(), Failure> {
-    let stats = db.stats()?;
     let summary = Summary {
         lines: tally.lines(),
         stored: tally.stored,
@@ -122,8 +150,8 @@ fn answer(
         assertions: tally.assertions,
         votes: tally.votes,
         epochs: tally.epochs,
-        durable_sequence: stats.durable_sequence,
-        applied_sequence: stats.applied_sequence,
+        durable_sequence: sequences.durable,
+        applied_sequence: sequences.applied,
         elapsed_ms: stopwatch.elapsed_ms(),
     };
     match context.output.form() {

@@ -1,13 +1,13 @@
 //! `quarantine`: what could not be applied, and why.
 
 use serde::Serialize;
-use stemedb::{Database, ErrorKind, Page, QuarantinedRecord, RecordId, Sequence, Status};
+use stemedb::{Database, ErrorKind, Page, QuarantinedRecord, Receipt, RecordId, Sequence, Status};
 
 use super::{Context, listing, page, sequence};
 use crate::{
     args::{Part, Quarantine},
     failure::{Exit, Failure, chain},
-    output::{Form, Output, say},
+    output::{Form, Output},
     text::{self, counted, printable},
 };
 
@@ -29,15 +29,41 @@ struct Json<'a> {
 
 /// What became of an entry that was tried again, with `--json`.
 #[derive(Debug, Serialize)]
-struct Retried<'a> {
+struct Retried {
     sequence: Sequence,
-    status: &'a str,
+    status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<RecordId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     new_sequence: Option<Sequence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+impl Retried {
+    fn admitted(sequence: Sequence, receipt: &Receipt) -> Self {
+        let status = match receipt.status {
+            Status::Stored => "stored",
+            Status::AlreadyStored => "duplicate",
+        };
+        Self {
+            sequence,
+            status,
+            id: Some(receipt.id),
+            new_sequence: Some(receipt.sequence),
+            reason: None,
+        }
+    }
+
+    fn refused(sequence: Sequence, reason: String) -> Self {
+        Self {
+            sequence,
+            status: "kept",
+            id: None,
+            new_sequence: None,
+            reason: Some(reason),
+        }
+    }
 }
 
 /// Runs the command.
@@ -147,42 +173,24 @@ fn retry(context: &mut Context, numbers: &[u64]) -> Result<Exit, Failure> {
     let named = named.collect::<Result<Vec<_>, _>>()?;
     let db = context.open()?;
     let sequences = if named.is_empty() { all(&db)? } else { named };
+    if sequences.is_empty() {
+        context.output.note("nothing is in quarantine");
+    }
     let mut kept = 0;
     let mut last = None;
     for sequence in &sequences {
-        match db.retry_quarantined(*sequence) {
+        let retried = match db.retry_quarantined(*sequence) {
             Ok(receipt) => {
                 last = last.max(Some(receipt.sequence));
-                let status = match receipt.status {
-                    Status::Stored => "stored",
-                    Status::AlreadyStored => "duplicate",
-                };
-                tell(
-                    &mut context.output,
-                    &Retried {
-                        sequence: *sequence,
-                        status,
-                        id: Some(receipt.id),
-                        new_sequence: Some(receipt.sequence),
-                        reason: None,
-                    },
-                )?;
+                Retried::admitted(*sequence, &receipt)
             }
             Err(error) if error.kind() == ErrorKind::Invalid => {
                 kept += 1;
-                tell(
-                    &mut context.output,
-                    &Retried {
-                        sequence: *sequence,
-                        status: "kept",
-                        id: None,
-                        new_sequence: None,
-                        reason: Some(chain(&error)),
-                    },
-                )?;
+                Retried::refused(*sequence, chain(&error))
             }
             Err(error) => return Err(error.into()),
-        }
+        };
+        tell(&mut context.output, &retried)?;
     }
     if let Some(last) = last {
         db.wait_applied(last).wait()?;
@@ -202,13 +210,10 @@ fn all(db: &Database) -> Result<Vec<Sequence>, Failure> {
     for entry in entries {
         sequences.push(entry?.value.sequence);
     }
-    if sequences.is_empty() {
-        say("nothing is in quarantine");
-    }
     Ok(sequences)
 }
 
-fn tell(output: &mut Output, retried: &Retried<'_>) -> Result<(), Failure> {
+fn tell(output: &mut Output, retried: &Retried) -> Result<(), Failure> {
     if output.form() == Form::Json {
         return output.json(retried);
     }

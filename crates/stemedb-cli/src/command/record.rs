@@ -1,7 +1,7 @@
 //! A stored record as it is printed.
 
 use serde::Serialize;
-use stemedb::{PageCursor, Record, RecordId, Sequence, Stored};
+use stemedb::{Assertion, Epoch, PageCursor, Record, RecordId, Sequence, Stored, Timestamp, Vote};
 
 use crate::{
     failure::Failure,
@@ -46,50 +46,57 @@ pub(super) fn table(output: &mut Output, stored: &Stored) -> Result<(), Failure>
         ("arrived_at", text::time(stored.arrived_at_ms)),
     ];
     match &stored.record {
-        Record::Assertion(it) => {
-            rows.push(("subject", it.subject.to_string()));
-            rows.push(("predicate", it.predicate.to_string()));
-            rows.push(("object", text::object(&it.object)));
-            rows.push(("agent", it.agent.to_string()));
-            rows.push(("confidence", it.confidence.to_string()));
-            optional(&mut rows, "source", it.source.as_ref());
-            optional(&mut rows, "source_hash", it.source_hash);
-            optional(&mut rows, "quote", it.quote.as_ref());
-            optional(
-                &mut rows,
-                "timestamp",
-                it.timestamp.map(|it| text::time(it.as_ms())),
-            );
-            optional(&mut rows, "epoch", it.epoch);
-            optional(&mut rows, "parent", it.parent);
-            rows.push(("lifecycle", it.lifecycle.to_string()));
-            optional(&mut rows, "signature", it.signature);
-        }
-        Record::Vote(it) => {
-            rows.push(("assertion", it.assertion.to_string()));
-            rows.push(("agent", it.agent.to_string()));
-            rows.push(("weight", it.weight.to_string()));
-            optional(
-                &mut rows,
-                "timestamp",
-                it.timestamp.map(|it| text::time(it.as_ms())),
-            );
-            optional(&mut rows, "signature", it.signature);
-        }
-        Record::Epoch(it) => {
-            rows.push(("name", it.name.to_string()));
-            rows.push(("agent", it.agent.to_string()));
-            optional(&mut rows, "description", it.description.as_ref());
-            optional(&mut rows, "supersedes", it.supersedes);
-            optional(
-                &mut rows,
-                "starts_at",
-                it.starts_at.map(|it| text::time(it.as_ms())),
-            );
-            optional(&mut rows, "signature", it.signature);
-        }
+        Record::Assertion(it) => rows.extend(assertion_rows(it)),
+        Record::Vote(it) => rows.extend(vote_rows(it)),
+        Record::Epoch(it) => rows.extend(epoch_rows(it)),
     }
     print_rows(output, &rows)
+}
+
+fn assertion_rows(it: &Assertion) -> Vec<Row> {
+    let mut rows = vec![
+        ("subject", it.subject.to_string()),
+        ("predicate", it.predicate.to_string()),
+        ("object", text::object(&it.object)),
+        ("agent", it.agent.to_string()),
+        ("confidence", it.confidence.to_string()),
+    ];
+    optional(&mut rows, "source", it.source.as_ref());
+    optional(&mut rows, "source_hash", it.source_hash);
+    optional(&mut rows, "quote", it.quote.as_ref());
+    optional(&mut rows, "timestamp", it.timestamp.map(time));
+    optional(&mut rows, "epoch", it.epoch);
+    optional(&mut rows, "parent", it.parent);
+    rows.push(("lifecycle", it.lifecycle.to_string()));
+    optional(&mut rows, "signature", it.signature);
+    rows
+}
+
+fn vote_rows(it: &Vote) -> Vec<Row> {
+    let mut rows = vec![
+        ("assertion", it.assertion.to_string()),
+        ("agent", it.agent.to_string()),
+        ("weight", it.weight.to_string()),
+    ];
+    optional(&mut rows, "timestamp", it.timestamp.map(time));
+    optional(&mut rows, "signature", it.signature);
+    rows
+}
+
+fn epoch_rows(it: &Epoch) -> Vec<Row> {
+    let mut rows = vec![
+        ("name", it.name.to_string()),
+        ("agent", it.agent.to_string()),
+    ];
+    optional(&mut rows, "description", it.description.as_ref());
+    optional(&mut rows, "supersedes", it.supersedes);
+    optional(&mut rows, "starts_at", it.starts_at.map(time));
+    optional(&mut rows, "signature", it.signature);
+    rows
+}
+
+fn time(time: Timestamp) -> String {
+    text::time(time.as_ms())
 }
 
 type Row = (&'static str, String);

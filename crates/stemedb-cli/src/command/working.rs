@@ -10,8 +10,8 @@ use crate::{
     text::{grouped, rate},
 };
 
-const WITH_END: &str = "{prefix} {bar:24} {percent:>3} %  {msg}  {eta} left";
-const WITHOUT_END: &str = "{prefix} {spinner} {msg}  {elapsed}";
+const WITH_END: &str = "{bar:12} {percent:>3} %  {eta:>4} left  {prefix}  {wide_msg}";
+const WITHOUT_END: &str = "{spinner} {elapsed:>4}  {prefix}  {wide_msg}";
 
 /// A bar on standard error, or nothing.
 #[derive(Debug)]

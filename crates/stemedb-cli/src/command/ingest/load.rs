@@ -53,6 +53,17 @@ struct Flying {
     submission: Submission,
 }
 
+/// What is known of an ingest at its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// What became of the lines.
+    pub(super) tally: Tally,
+    /// The highest sequence that a receipt named.
+    pub(super) last: Option<Sequence>,
+    /// Rejected lines that people were not shown.
+    pub(super) unshown: u64,
+}
+
 /// An ingest that is going on.
 pub(super) struct Load<'a> {
     db: &'a Database,
@@ -105,9 +116,13 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// The counts, and how many rejected lines were not shown.
-    pub(super) fn end(self) -> (Tally, u64) {
-        (self.tally, self.outlets.unshown())
+    /// What is known at the end.
+    pub(super) fn end(self) -> End {
+        End {
+            tally: self.tally,
+            last: self.last,
+            unshown: self.outlets.unshown(),
+        }
     }
 
     /// Moves chunks through the stages until there are no more.

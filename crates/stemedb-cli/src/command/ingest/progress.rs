@@ -19,8 +19,8 @@ use crate::{
 /// How often the bar is drawn, a second.
 const DRAWS_PER_SECOND: u8 = 10;
 
-const WITH_END: &str = "{bar:24} {percent:>3} %  {bytes} of {total_bytes}  {msg}  {eta} left";
-const WITHOUT_END: &str = "{spinner} {bytes}  {msg}  {elapsed}";
+const WITH_END: &str = "{bar:12} {percent:>3} %  {bytes:>10}  {eta:>4} left  {wide_msg}";
+const WITHOUT_END: &str = "{spinner} {bytes:>10}  {elapsed:>4}  {wide_msg}";
 
 /// A bar, or nothing.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::{
 const VALUE_CHARS_MAX: usize = 60;
 
 /// To this width values are padded, so that what follows stands in a column.
-const VALUE_COLUMN_MAX: usize = 36;
+const VALUE_COLUMN_MAX: usize = 44;
 
 /// Agents, sources and ids that are named; the others are counted.
 const AGENTS_MAX: usize = 2;
@@ -100,16 +100,15 @@ fn print_predicate(
     Ok(())
 }
 
+/// How many agents, and who: the number stands in a column of its own.
 fn agents(support: &Support) -> String {
     let names = &support.agents_in_order;
     let shown = some(
         names.iter().map(|name| printable(name).into_owned()),
         AGENTS_MAX,
     );
-    match names.len() {
-        1 => shown,
-        _ => format!("{}: {shown}", counted(count(names), "agent", "agents")),
-    }
+    let number = counted(count(names), "agent ", "agents");
+    format!("{number:>10}  {shown}")
 }
 
 /// Which details are wanted.

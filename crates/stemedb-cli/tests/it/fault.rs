@@ -1,0 +1,86 @@
+//! A failing fsync: the command fails, and nothing that it reported is missing.
+
+use std::{
+    collections::HashSet,
+    process::{Command, Stdio},
+};
+
+use super::support::{Home, claims, reported};
+
+/// Whether strace can be used here; says so if not.
+fn can_trace() -> bool {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-o", "/dev/null", "true"]);
+    let traced = strace.stderr(Stdio::null()).status();
+    let works = traced.is_ok_and(|status| status.success());
+    if !works {
+        eprintln!("skipped: strace is not installed, or may not trace here");
+    }
+    works
+}
+
+/// Runs an ingest in which the `nth` call of `call` by each thread fails; gives its exit code.
+fn ingest_with_failing(home: &Home, call: &str, nth: usize) -> Option<i32> {
+    let inject = format!("inject={call}:error=EIO:when={nth}");
+    let mut strace = Command::new("strace");
+    strace.args([
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        &format!("trace={call}"),
+        "-e",
+        &inject,
+    ]);
+    strace.arg(env!("CARGO_BIN_EXE_stemedb"));
+    strace.args(["--dir"]).arg(home.path("stemedb-data"));
+    strace
+        .args(["ingest", "--results"])
+        .arg(home.path("results"));
+    strace.arg(home.path("x.ndjson"));
+    let output = strace.stdout(Stdio::null()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        assert!(stderr.contains("error: "), "{stderr}");
+    }
+    assert!(!stderr.contains("internal failure"), "{stderr}");
+    output.status.code()
+}
+
+#[test]
+fn after_a_failed_fsync_the_command_fails_and_what_it_reported_is_there() {
+    if !can_trace() {
+        return;
+    }
+    let (mut failed, mut looked_for) = (0, 0);
+    for (call, calls) in [("fdatasync", 2..=4), ("fsync", 3..=4)] {
+        for nth in calls {
+            let home = Home::new();
+            // Creating a database syncs too, and is not what is to fail here.
+            home.run(["init"]).fine();
+            home.write("x.ndjson", claims(40_000));
+            let code = ingest_with_failing(&home, call, nth);
+            failed += usize::from(code != Some(0));
+            let results = home.path("results");
+            let told = if results.exists() {
+                reported(&home.read("results"))
+            } else {
+                Vec::new()
+            };
+            if told.is_empty() {
+                continue;
+            }
+            let ids = home.run(["export", "--ids"]).fine().stdout;
+            let ids: HashSet<_> = ids.lines().collect();
+            looked_for += told.len();
+            for id in told {
+                assert!(
+                    ids.contains(id.as_str()),
+                    "{call} {nth}: {id} was reported and is not there"
+                );
+            }
+        }
+    }
+    assert!(failed > 0, "no failure was injected");
+    assert!(looked_for > 0, "every failure came before the first report");
+}
