@@ -31,6 +31,7 @@ pub struct IngestWorker<S = JournalReader> {
 }
 
 /// What a look at the source gave.
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Applied,
     CaughtUp,
@@ -85,19 +86,20 @@ impl<S: Source> IngestWorker<S> {
         self.progress.set_health(Health::Replaying);
         loop {
             let step = self.step()?;
-            let wake = match step {
-                Step::Applied => self.source.wait(Duration::ZERO),
+            let patience = match step {
+                Step::Applied => Duration::ZERO,
                 Step::CaughtUp => {
                     self.publish()?;
-                    self.source.wait(self.patience())
+                    self.patience()
                 }
             };
-            match wake {
-                Wake::Groups => {}
+            match (self.source.wait(patience), step) {
+                // A look that did not wait says nothing of idle time.
+                (Wake::Groups, _) | (Wake::TimedOut, Step::Applied) => {}
                 // Nothing arrived for a while: what was applied is made durable.
-                Wake::TimedOut => self.checkpoint()?,
-                Wake::Interrupted => return self.checkpoint(),
-                Wake::Ended => {
+                (Wake::TimedOut, Step::CaughtUp) => self.checkpoint()?,
+                (Wake::Interrupted, _) => return self.checkpoint(),
+                (Wake::Ended, _) => {
                     while matches!(self.step()?, Step::Applied) {}
                     self.publish()?;
                     return self.checkpoint();
