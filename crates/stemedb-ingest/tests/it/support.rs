@@ -75,9 +75,24 @@ impl Place {
         match self.kind {
             Kind::Hybrid => Arc::new(HybridStore::open(self.db()).unwrap()),
             #[cfg(feature = "sled")]
-            Kind::Sled => Arc::new(stemedb_storage::SledStore::open(self.db()).unwrap()),
+            Kind::Sled => Arc::new(self.sled()),
             Kind::Memory => Arc::new(MemoryStore::new()),
         }
+    }
+
+    /// sled lets go of its lock a moment after its handle was dropped, when its own threads are done.
+    #[cfg(feature = "sled")]
+    fn sled(&self) -> stemedb_storage::SledStore {
+        const ATTEMPTS: u32 = 500;
+        for _ in 1..ATTEMPTS {
+            match stemedb_storage::SledStore::open(self.db()) {
+                Err(stemedb_storage::Error::Locked { .. }) => {
+                    std::thread::park_timeout(Duration::from_millis(10));
+                }
+                opened => return opened.unwrap(),
+            }
+        }
+        stemedb_storage::SledStore::open(self.db()).unwrap()
     }
 
     pub(crate) fn journal(&self) -> Journal {
