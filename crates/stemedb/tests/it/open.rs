@@ -157,6 +157,24 @@ fn a_creation_that_was_interrupted_before_its_marker_keeps_what_the_journal_has(
 }
 
 #[test]
+fn a_marker_without_a_journal_is_refused() {
+    for leaves_directory in [false, true] {
+        let place = grown();
+        fs::remove_dir_all(place.join("wal")).unwrap();
+        if leaves_directory {
+            fs::create_dir(place.join("wal")).unwrap();
+        }
+        let error = expect_refused(&place.path(), ErrorKind::Corruption);
+        assert!(
+            error
+                .to_string()
+                .ends_with("the journal of this database is missing")
+        );
+        assert!(error.advice().unwrap().contains("journal back"));
+    }
+}
+
+#[test]
 fn a_marker_of_a_newer_version_is_refused_and_one_that_is_none_is_damage() {
     let place = grown();
     let path = place.join("stemedb.marker");
