@@ -1,10 +1,13 @@
 //! Pages, cursors, as-of, and what names do not match.
 
 use proptest::prelude::*;
-use stemedb::{Database, ErrorKind, Listed, Listing, Page, Record, Result, Sequence, Stored, View};
+use stemedb::{
+    Database, ErrorKind, Listed, Listing, Page, PageCursor, Record, Result, Sequence, Stored, View,
+};
 
 use crate::support::{
-    Place, claim, creating, epoch, id, kinds, numbered, predicate, store, subject, values, vote_on,
+    Place, claim, creating, epoch, id, kinds, numbered, predicate, refused, store, subject, values,
+    vote_on,
 };
 
 /// A database with something of everything under names that begin alike.
@@ -247,6 +250,74 @@ fn as_of_what_is_not_applied_yet_is_refused() {
         refusal.to_string(),
         "sequence 1 is not applied yet; the last is 0"
     );
+}
+
+fn cursors<T>(listing: Result<Listing<T>>) -> Vec<PageCursor> {
+    listing.unwrap().map(|item| item.unwrap().cursor).collect()
+}
+
+/// A cursor of an assertion was taken for one of a listing of subjects, which then gave the rest of its subject as if it were all.
+#[test]
+fn a_cursor_of_another_listing_is_refused() {
+    let library = library();
+    let view = library.database.view().unwrap();
+    let all = Page::default();
+    let of_subjects = cursors(view.subjects("", &all));
+    let of_assertions = cursors(view.assertions(&subject("Tesla"), None, &all));
+    let of_votes = cursors(view.votes(first_claim(), &all));
+    let of_epochs = cursors(view.epochs(&all));
+    let of_others = cursors(view.assertions(&subject("Tesla_Inc"), None, &all));
+    let page = |cursor: &PageCursor| Page {
+        as_of: None,
+        after: Some(cursor.clone()),
+    };
+    let refuse = |result: Result<()>| {
+        assert_eq!(
+            refused(result, ErrorKind::Invalid).to_string(),
+            "the cursor is not one that this listing gave out"
+        );
+    };
+    for cursor in of_assertions.iter().chain(&of_votes).chain(&of_epochs) {
+        refuse(view.subjects("", &page(cursor)).map(drop));
+        refuse(view.quarantine(&page(cursor)).map(drop));
+    }
+    for cursor in of_subjects
+        .iter()
+        .chain(&of_votes)
+        .chain(&of_epochs)
+        .chain(&of_others)
+    {
+        refuse(
+            view.assertions(&subject("Tesla"), None, &page(cursor))
+                .map(drop),
+        );
+    }
+    for cursor in of_subjects.iter().chain(&of_assertions).chain(&of_epochs) {
+        refuse(view.votes(first_claim(), &page(cursor)).map(drop));
+    }
+    for cursor in of_subjects.iter().chain(&of_assertions).chain(&of_votes) {
+        refuse(view.epochs(&page(cursor)).map(drop));
+    }
+    let (other_predicate, other_prefix) = (predicate("country"), "Tesla_");
+    for cursor in cursors(view.assertions(&subject("Tesla"), Some(&predicate("height")), &all)) {
+        refuse(
+            view.assertions(&subject("Tesla"), Some(&other_predicate), &page(&cursor))
+                .map(drop),
+        );
+    }
+    refuse(
+        view.subjects(other_prefix, &page(&of_subjects[0]))
+            .map(drop),
+    );
+}
+
+#[test]
+fn a_cursor_that_is_no_cursor_is_refused() {
+    for text in ["", "0", "zz", "+1", "53:", "5", "535"] {
+        let refusal = text.parse::<PageCursor>().map(drop);
+        refused(refusal, ErrorKind::Invalid);
+    }
+    assert!("533a".parse::<PageCursor>().is_ok());
 }
 
 #[test]
