@@ -32,6 +32,7 @@ pub struct IngestWorker<S = JournalReader> {
 }
 
 /// What a look at the source gave.
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Applied,
     CaughtUp,

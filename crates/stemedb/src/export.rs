@@ -46,7 +46,7 @@ impl Export {
 
     /// The last sequence that this export looks at; `None` where there is nothing.
     #[must_use]
-    pub fn last(&self) -> Option<Sequence> {
+    pub fn last_sequence(&self) -> Option<Sequence> {
         self.last
     }
 

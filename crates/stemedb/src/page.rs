@@ -67,10 +67,8 @@ impl FromStr for PageCursor {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let byte = |pair: &[u8; 2]| {
-            let digits = str::from_utf8(pair).ok()?;
-            u8::from_str_radix(digits, 16).ok()
-        };
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
         let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
         match bytes {
             Some(bytes) if rest.is_empty() && !bytes.is_empty() => Ok(Self(bytes)),

@@ -9,7 +9,7 @@ use stemedb_storage::{Key, KeyKind, Scan, Snapshot, Value, key};
 
 use crate::error::{Cause, Result};
 use crate::page::{Listed, Listing, Page, PageCursor};
-use crate::subjects::Subjects;
+use crate::subjects::{self, Subjects};
 
 /// A record that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,6 +229,9 @@ impl View {
     ///
     /// As [`assertions`](Self::assertions).
     pub fn subjects(&self, prefix: &str, page: &Page) -> Result<Listing<SubjectCount>> {
+        if let Some(cursor) = &page.after {
+            subjects::check_cursor(cursor)?;
+        }
         let scan = self.scan(&key::subjects(prefix), page)?;
         Ok(Box::new(Subjects::new(scan, page.as_of)))
     }

@@ -20,8 +20,8 @@ pub(crate) const STORE_DIRECTORY: &str = "db";
 impl Database {
     // Durability: creating goes journal, store, marker. Without the marker there is no database yet, and the next call that may
     // create completes it; with it everything that it speaks of is durable.
-    pub(crate) fn open_with(builder: Builder, directory: &Path) -> Result<Self> {
-        check_directory(directory, builder.create)?;
+    pub(crate) fn open_with(mut builder: Builder, directory: &Path) -> Result<Self> {
+        builder.create = check_directory(directory, builder.create)?;
         let locked = lock_journal(&builder, directory)?;
         // Read under the lock: whoever created the database at the same time is done.
         let marker = Marker::read(directory)?;
@@ -87,15 +87,16 @@ fn start(
     })
 }
 
-/// Refuses a directory that is no database, before anything in it is touched.
-fn check_directory(directory: &Path, create: Create) -> Result<()> {
+/// Refuses a directory that is no database, before anything in it is touched; gives whether anything may be created in it.
+fn check_directory(directory: &Path, create: Create) -> Result<Create> {
+    // What a marker speaks of was there: if it is missing, it is missed, and nothing new may stand in its place.
     if Marker::read(directory)?.is_some() {
-        return Ok(());
+        return Ok(Create::Never);
     }
     let path = directory.to_owned();
     let Some(names) = file::names(directory)? else {
         return match create {
-            Create::IfMissing => Ok(()),
+            Create::IfMissing => Ok(create),
             Create::Never => Err(Cause::NoDatabase { path }.into()),
         };
     };
@@ -106,7 +107,7 @@ fn check_directory(directory: &Path, create: Create) -> Result<()> {
         && names.iter().all(is_ours)
         && is_journal(&directory.join(JOURNAL_DIRECTORY))?;
     match create {
-        Create::IfMissing if names.is_empty() || is_unfinished => Ok(()),
+        Create::IfMissing if names.is_empty() || is_unfinished => Ok(create),
         Create::Never if names.is_empty() || is_unfinished => {
             Err(Cause::NoDatabase { path }.into())
         }

@@ -5,6 +5,22 @@
 )]
 
 #[cfg(test)]
-mod maintenance;
+mod close; // close, drop, durability, and what outlives a database
 #[cfg(test)]
-mod real_data; // the sets of examples/data, against figures that an independent program counted // verify, rebuild, salvage, dumps
+mod error; // kind, text and advice of each refusal
+#[cfg(test)]
+mod export; // the stored records in order, also while writing goes on
+#[cfg(test)]
+mod listing; // pages, cursors, as-of, and what names do not match
+#[cfg(test)]
+mod maintenance; // verify, rebuild, salvage, dumps
+#[cfg(test)]
+mod open; // which directories are opened, created, completed, refused
+#[cfg(test)]
+mod quarantine; // what the raw journal held, and trying it again
+#[cfg(test)]
+mod real_data; // real sets, against figures that an independent program counted
+#[cfg(test)]
+mod submit; // receipts, many writers, order, signatures
+#[cfg(test)]
+mod support; // a database of one test, and made-up records
