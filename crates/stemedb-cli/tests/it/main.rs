@@ -17,6 +17,8 @@ mod kill; // kill -9 at random moments
 #[cfg(test)]
 mod query; // looking at records
 #[cfg(test)]
+mod readme; // what the README prints
+#[cfg(test)]
 mod real_data; // every set of real data against figures that an independent program counted
 #[cfg(test)]
 mod support; // runs the program in a directory of its own
