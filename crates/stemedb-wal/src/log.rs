@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::directory::{PID_FILE, list, segment_path};
+use crate::directory::{PID_FILE, SegmentFile, list, segment_path};
 use crate::error::IoContext;
 use crate::format::{
     ALIGNMENT_BYTES, Place, SEGMENT_HEADER_BYTES, SegmentHeader, segment_capacity_bytes,
@@ -77,6 +77,19 @@ impl LockedDirectory {
     pub fn holds_journal(&self) -> Result<bool, Error> {
         let listing = list(self.options.vfs.as_ref(), &self.directory)?;
         Ok(!listing.segments.is_empty())
+    }
+
+    /// Fails where a segment was written by a newer version, before anything that was built from the journal is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedVersion`], [`Error::Corruption`] for a file longer than any segment, [`Error::Io`].
+    pub fn check_version(&self) -> Result<(), Error> {
+        let vfs = self.options.vfs.as_ref();
+        for number in list(vfs, &self.directory)?.segments {
+            SegmentFile::open(vfs, &self.directory, number)?.header()?;
+        }
+        Ok(())
     }
 
     /// Recovers the journal, or creates it where there is none; `cursors` are those of the stores that were built from it.

@@ -18,7 +18,7 @@ pub(crate) const JOURNAL_DIRECTORY: &str = "wal";
 pub(crate) const STORE_DIRECTORY: &str = "db";
 
 impl Database {
-    // Durability: creating goes journal, store, marker. Without the marker there is no database yet, and the next call that may
+    // Durability: creating goes lock, engines, journal, marker. Without the marker there is no database yet, and the next call that may
     // create completes it; with it everything that it speaks of is durable.
     pub(crate) fn open_with(mut builder: Builder, directory: &Path) -> Result<Self> {
         builder.create = check_directory(directory, builder.create)?;
@@ -33,6 +33,7 @@ impl Database {
             let path = directory.join(JOURNAL_DIRECTORY);
             return Err(Cause::JournalMissing { path }.into());
         }
+        locked.check_version()?;
         let kind = marker.as_ref().map_or(builder.store, |marker| marker.store);
         let store = open_store(kind, &directory.join(STORE_DIRECTORY))?;
         let cursors = store.cursors()?;

@@ -200,6 +200,18 @@ fn a_marker_of_a_newer_version_is_refused_and_one_that_is_none_is_damage() {
 }
 
 #[test]
+fn a_journal_of_a_newer_version_is_refused_before_the_store_is_touched() {
+    let place = grown();
+    let segment = place.join("wal/0000000000000001.wal");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    let hash = blake3::hash(&bytes[..96]);
+    bytes[96..128].copy_from_slice(hash.as_bytes());
+    fs::write(&segment, bytes).unwrap();
+    expect_refused(&place.path(), ErrorKind::Unsupported);
+}
+
+#[test]
 fn the_journal_of_another_database_is_refused() {
     let place = grown();
     let other = grown();
