@@ -359,7 +359,7 @@ impl Log {
     ///
     /// [`AppendError::Unknown`] where the fsync failed, which is final, and [`AppendError::Poisoned`] after that.
     pub fn sync(&mut self) -> Result<u64, AppendError> {
-        self.check_healthy()?;
+        self.check_syncable()?;
         if self.durable_group < self.last_group() {
             self.sync_file()?;
             self.durable_group = self.last_group();

@@ -80,11 +80,21 @@ impl Driver<'_> {
         let result = self.log.write(builder).and_then(|group| self.settle(group));
         if let Err(error) = &result {
             self.report(error);
+            self.sync_what_was_acknowledged();
         }
         for (reply, appended) in replies {
             reply.send(result.clone().map(|()| appended));
         }
         self.prepare_spare();
+    }
+
+    /// A write was refused: what was acknowledged before it must not wait for an fsync that no later write will bring.
+    fn sync_what_was_acknowledged(&mut self) {
+        if !self.unsynced.is_empty()
+            && let Err(error) = self.sync()
+        {
+            self.report(&error);
+        }
     }
 
     /// Makes the group durable, now or when it is due.

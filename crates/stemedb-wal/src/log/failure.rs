@@ -10,7 +10,7 @@ use crate::AppendError;
 /// What was tried when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WriteStep {
-    /// Preparing the next segment, or zeros behind the last group: nothing of the journal was touched.
+    /// Preparing the next segment, or zeros behind the last group: no group was touched.
     Prepare,
     /// Writing a group.
     Write,
@@ -61,9 +61,19 @@ impl Log {
         }
     }
 
+    /// Fails where what was written can no longer be made durable. A full disk that no group has met does not hinder that.
+    pub(super) fn check_syncable(&self) -> Result<(), AppendError> {
+        match &self.failure {
+            Some(failure) if failure.step == WriteStep::Prepare && is_full(&failure.source) => {
+                Ok(())
+            }
+            _ => self.check_healthy(),
+        }
+    }
+
     /// Poisons the log and gives the error of the request that met the failure.
     ///
-    /// A full disk while something is prepared poisons nothing, since no byte of the journal was touched.
+    /// A full disk poisons as well: a smaller group that still fits must not overtake the one that was refused.
     pub(super) fn fail(
         &mut self,
         step: WriteStep,
@@ -71,11 +81,8 @@ impl Log {
         source: io::Error,
     ) -> AppendError {
         let full = is_full(&source);
-        if full && step == WriteStep::Prepare {
-            return self.no_space();
-        }
         let source = Arc::new(source);
-        let error = if full && step == WriteStep::Write {
+        let error = if full && matches!(step, WriteStep::Prepare | WriteStep::Write) {
             self.no_space()
         } else {
             AppendError::Unknown {

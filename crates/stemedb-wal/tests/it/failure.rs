@@ -68,13 +68,16 @@ fn groups_that_were_written_ahead_do_not_pass_for_synced_after_a_failed_extensio
 }
 
 #[test]
-fn no_space_for_zeros_refuses_and_later_works() {
+fn no_space_for_zeros_refuses_until_the_journal_is_opened_again() {
     let disk = disk();
     let mut log = open(options(&disk)).unwrap();
     fail(&disk, Operation::Write, io::ErrorKind::StorageFull);
-    let refused = write(&mut log, b"a");
-    assert!(matches!(refused, Err(AppendError::NoSpace { .. })));
-    assert!(!log.is_poisoned());
+    for _ in 0..2 {
+        let refused = write(&mut log, b"a");
+        assert!(matches!(refused, Err(AppendError::NoSpace { .. })));
+    }
+    drop(log);
+    let mut log = open(options(&disk)).unwrap();
     write(&mut log, b"a").unwrap();
     log.sync().unwrap();
     disk.crash(0);
@@ -83,15 +86,21 @@ fn no_space_for_zeros_refuses_and_later_works() {
 }
 
 #[test]
-fn no_space_for_the_next_segment_refuses_and_later_works() {
+fn no_space_for_the_next_segment_lets_no_smaller_group_overtake() {
+    // A group was refused for want of room for the next segment. A smaller one behind it still fitted the last segment and was
+    // acknowledged: the journal was no prefix of what was submitted.
     let disk = disk();
     let mut log = open(options(&disk)).unwrap();
     write(&mut log, &[1; 3000]).unwrap();
     for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
         disk.plan(Some(Operation::Write), 0, Effect::Fail(kind));
-        let refused = write(&mut log, &[2; 3000]);
-        assert!(matches!(refused, Err(AppendError::NoSpace { .. })));
-        assert!(!log.is_poisoned());
+        for record in [&[2; 3000][..], b"small"] {
+            let refused = write(&mut log, record);
+            assert!(matches!(refused, Err(AppendError::NoSpace { .. })));
+        }
+        log.sync().unwrap();
+        drop(log);
+        log = open(options(&disk)).unwrap();
     }
     write(&mut log, &[2; 3000]).unwrap();
     log.close().unwrap();

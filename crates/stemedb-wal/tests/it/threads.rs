@@ -337,7 +337,7 @@ fn an_interval_is_synced_when_it_is_over_and_at_the_end() {
 }
 
 #[test]
-fn no_space_for_the_next_segment_refuses_one_append_and_later_ones_work() {
+fn no_space_for_the_next_segment_refuses_appends_until_the_journal_is_opened_again() {
     let disk = disk();
     let mut journal = open(quiet(&disk));
     journal.append([1; 1000]).unwrap();
@@ -352,6 +352,13 @@ fn no_space_for_the_next_segment_refuses_one_append_and_later_ones_work() {
         "{refused:?}"
     );
     assert_eq!(journal.watch().durable_sequence(), 1);
+    let refused = journal.append([3; 10]);
+    assert!(
+        matches!(refused, Err(AppendError::NoSpace { .. })),
+        "{refused:?}"
+    );
+    drop(journal);
+    let mut journal = open(quiet(&disk));
     assert_eq!(journal.append([3; 3500]).unwrap(), 2);
     journal.close().unwrap();
     assert_eq!(in_files(&disk).len(), 2);
