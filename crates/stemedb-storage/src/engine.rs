@@ -60,11 +60,13 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// An I/O error at opening: missing and cut files are damage, the rest is the system's refusal.
+    /// An I/O error at opening: files that are missing, cut, or in the way are damage, the rest is the system's refusal.
     pub(crate) fn from_io(error: std::io::Error) -> Self {
-        use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+        use std::io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
         match error.kind() {
-            InvalidData | NotFound | UnexpectedEof => Self::Corrupt(Box::new(error)),
+            AlreadyExists | InvalidData | NotFound | UnexpectedEof => {
+                Self::Corrupt(Box::new(error))
+            }
             _ => Self::Io(error),
         }
     }

@@ -156,6 +156,16 @@ pub enum RebuildReason {
         /// The engine.
         engine: &'static str,
     },
+    /// An engine holds another number of entries than it counted when they were written.
+    #[error("engine {engine} counted {counted} entries, of which {found} are found")]
+    Miscounted {
+        /// The engine.
+        engine: &'static str,
+        /// How many it counted.
+        counted: u64,
+        /// How many are found.
+        found: u64,
+    },
     /// The chain of applied batches has a hole: an engine lost records in the middle.
     #[error("applied batches have a hole: the next begins at {found}, expected {expected}")]
     Hole {

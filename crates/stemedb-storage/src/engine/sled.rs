@@ -29,7 +29,7 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How often opening tries again, and how long it waits before that: a handle that is dropped lets go of
 /// the lock from a background thread, a little later.
-const LOCK_TRIES: u32 = 200;
+const LOCK_TRIES: u32 = 20;
 const LOCK_WAIT: Duration = Duration::from_millis(25);
 
 /// How the message begins with which sled says that its lock is taken.
