@@ -90,6 +90,10 @@ pub(crate) enum Cause {
     },
     #[error("what is stored under {key} is malformed")]
     Malformed { key: String },
+    #[error("the store has lost the record of sequence {sequence}, which the journal holds")]
+    Lost { sequence: Sequence },
+    #[error("the creation of the database in {} was interrupted", path.display())]
+    Unfinished { path: PathBuf },
     #[error(transparent)]
     Append(AppendError),
     #[error(transparent)]
@@ -113,14 +117,16 @@ impl Error {
             | Cause::StillQuarantined { .. } => ErrorKind::Invalid,
             #[cfg(not(feature = "sled"))]
             Cause::StoreKind { .. } => ErrorKind::Invalid,
-            Cause::NoDatabase { .. } | Cause::NotADatabase { .. } | Cause::NotQuarantined(_) => {
-                ErrorKind::NotFound
-            }
+            Cause::NoDatabase { .. }
+            | Cause::NotADatabase { .. }
+            | Cause::Unfinished { .. }
+            | Cause::NotQuarantined(_) => ErrorKind::NotFound,
             Cause::Marker { .. }
             | Cause::MarkerJournal { .. }
             | Cause::JournalMissing { .. }
             | Cause::Stored { .. }
-            | Cause::Malformed { .. } => ErrorKind::Corruption,
+            | Cause::Malformed { .. }
+            | Cause::Lost { .. } => ErrorKind::Corruption,
             Cause::MarkerVersion { .. } => ErrorKind::Unsupported,
             Cause::Io { .. } => ErrorKind::Unavailable,
             Cause::Serialize(_) => ErrorKind::Internal,
@@ -135,9 +141,22 @@ impl Error {
     /// The next step, as the words behind "; " of a sentence, where there is one to name.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
+        if self.is_full() {
+            return Some("make room on the disk, and open the database again");
+        }
         match self.0.as_ref() {
             Cause::NoDatabase { .. } => {
                 Some("create one with `stemedb init`, or name another directory")
+            }
+            Cause::Append(AppendError::Unknown { .. } | AppendError::Poisoned { .. }) => {
+                Some("run the same again: what was stored is known again as a duplicate")
+            }
+            Cause::Append(AppendError::NoSpace { .. }) => Some("make room, and run the same again"),
+            Cause::Append(AppendError::Backpressure { .. }) => Some("open the database again"),
+            Cause::Marker { .. } => Some("write it anew with `stemedb rebuild`"),
+            Cause::Unfinished { .. } => Some("complete it with `stemedb init`"),
+            Cause::Lost { .. } | Cause::Stored { .. } | Cause::Malformed { .. } => {
+                Some("run `stemedb verify`, and build the store anew with `stemedb rebuild`")
             }
             Cause::NotADatabase { .. } => Some("name another directory, or an empty one"),
             Cause::MarkerVersion { .. } => Some("use a newer program"),
@@ -152,6 +171,24 @@ impl Error {
             }
             _ => None,
         }
+    }
+
+    /// Whether the disk was full, whoever met that.
+    fn is_full(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self.0.as_ref());
+        while let Some(error) = cause {
+            let kind = error
+                .downcast_ref::<std::io::Error>()
+                .map(std::io::Error::kind);
+            if matches!(
+                kind,
+                Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+            ) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
     }
 
     /// The reason for which a record was refused, if that is what this is.

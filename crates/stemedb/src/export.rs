@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stemedb_core::Sequence;
-use stemedb_ingest::deserialize;
 use stemedb_storage::KVStore;
 use stemedb_wal::{Group, JournalReader, Start};
 
@@ -70,19 +69,12 @@ impl Export {
             let Some(sequence) = sequence else {
                 return Ok(false);
             };
-            // What cannot be read or named is in quarantine.
-            let Ok(record) = deserialize(raw.bytes) else {
-                continue;
-            };
-            let Ok(id) = record.id() else {
-                continue;
-            };
-            if self.view.holds_at(id, &record, sequence)? {
+            if let Some(record) = self.view.first_arrival(raw.bytes, sequence)? {
                 self.ready.push_back(Stored {
-                    id,
+                    id: record.0,
                     sequence,
                     arrived_at_ms: group.arrived_at_ms(),
-                    record,
+                    record: record.1,
                 });
             }
         }

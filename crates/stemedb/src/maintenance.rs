@@ -6,10 +6,10 @@ use std::path::Path;
 
 use stemedb_wal::LockedDirectory;
 
-use crate::database::lock_journal;
+use crate::database::{JOURNAL_DIRECTORY, STORE_DIRECTORY, lock_journal};
 use crate::error::{Cause, Result};
 use crate::marker::Marker;
-use crate::{Builder, file};
+use crate::{Builder, ErrorKind, StoreKind, file};
 
 mod dump;
 mod rebuild;
@@ -32,20 +32,44 @@ pub struct Progress {
     pub total: u64,
 }
 
+pub(crate) const REBUILD_DIRECTORY: &str = "db.rebuild";
+pub(crate) const VERIFY_DIRECTORY: &str = "verify.tmp";
+pub(crate) const DUMP_DIRECTORY: &str = "dump.tmp";
+
 /// A database that is locked, and not opened.
 struct Locked {
-    marker: Marker,
+    /// What the marker says, or what is wrong with it.
+    marker: Result<Marker, String>,
+    /// The kind of store, by the marker or by what lies in `db/`.
+    store: StoreKind,
     directory: LockedDirectory,
 }
 
 impl Locked {
     fn take(directory: &Path) -> Result<Self> {
-        let missing = || Cause::NoDatabase {
-            path: directory.to_owned(),
+        let marker = match Marker::read(directory) {
+            Ok(Some(marker)) => Ok(marker),
+            Ok(None) if directory.join(JOURNAL_DIRECTORY).is_dir() => {
+                Err("the marker of the database is missing".to_owned())
+            }
+            Ok(None) => {
+                let path = directory.to_owned();
+                return Err(Cause::NoDatabase { path }.into());
+            }
+            Err(error) if error.kind() == ErrorKind::Corruption => Err(error.to_string()),
+            Err(error) => return Err(error),
         };
-        let marker = Marker::read(directory)?.ok_or_else(missing)?;
+        let store = match &marker {
+            Ok(marker) => marker.store,
+            Err(_) if directory.join(STORE_DIRECTORY).join("sled").exists() => StoreKind::Sled,
+            Err(_) => StoreKind::Hybrid,
+        };
         let directory = lock_journal(&Builder::default(), directory)?;
-        Ok(Self { marker, directory })
+        Ok(Self {
+            marker,
+            store,
+            directory,
+        })
     }
 }
 

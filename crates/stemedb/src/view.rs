@@ -1,5 +1,6 @@
 //! Reading: a consistent view of the store.
 
+use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -268,18 +269,31 @@ impl View {
         Ok(self.0.scan(prefix, start)?)
     }
 
-    /// Whether the store holds a record under exactly this sequence: then the journal's copy at this sequence is the first one.
-    pub(crate) fn holds_at(
+    /// What the journal has at `sequence`, if that is where the record arrived first; `None` for a duplicate and for what is in
+    /// quarantine.
+    ///
+    /// Anything else means that the store has lost an entry without a word.
+    pub(crate) fn first_arrival(
         &self,
-        id: RecordId,
-        record: &Record,
+        payload: &[u8],
         sequence: Sequence,
-    ) -> Result<bool> {
-        let key = identity_key(id, RecordType::of(record)).encode();
-        Ok(self
-            .0
-            .get(&key)?
-            .is_some_and(|value| value.sequence == sequence))
+    ) -> Result<Option<(RecordId, Record)>> {
+        let named = deserialize(payload).ok().and_then(|record| {
+            let id = record.id().ok()?;
+            Some((id, record))
+        });
+        if let Some((id, record)) = named {
+            let key = identity_key(id, RecordType::of(&record)).encode();
+            match self.0.get(&key)?.map(|value| value.sequence.cmp(&sequence)) {
+                Some(Ordering::Equal) => return Ok(Some((id, record))),
+                Some(Ordering::Less) => return Ok(None),
+                Some(Ordering::Greater) | None => {}
+            }
+        }
+        match self.0.get(&Key::Quarantine(sequence).encode())? {
+            Some(_) => Ok(None),
+            None => Err(Cause::Lost { sequence }.into()),
+        }
     }
 }
 

@@ -11,11 +11,20 @@ use tokio::sync::Mutex;
 use super::{Database, Inner};
 use crate::error::{Cause, Result};
 use crate::flight::InFlight;
+use crate::maintenance::{DUMP_DIRECTORY, REBUILD_DIRECTORY, VERIFY_DIRECTORY};
 use crate::marker::Marker;
 use crate::{Builder, Create, Durability, StoreKind, file};
 
 pub(crate) const JOURNAL_DIRECTORY: &str = "wal";
 pub(crate) const STORE_DIRECTORY: &str = "db";
+const NEW_STORE_DIRECTORY: &str = "db.new";
+/// What tools and creation work in. Left behind by one that was killed, it is removed by the next open.
+const WORK_DIRECTORIES: [&str; 4] = [
+    NEW_STORE_DIRECTORY,
+    REBUILD_DIRECTORY,
+    VERIFY_DIRECTORY,
+    DUMP_DIRECTORY,
+];
 
 impl Database {
     // Durability: creating goes lock, engines, journal, marker. Without the marker there is no database yet, and the next call that may
@@ -34,15 +43,19 @@ impl Database {
             return Err(Cause::JournalMissing { path }.into());
         }
         locked.check_version()?;
+        for name in WORK_DIRECTORIES {
+            file::remove_directory(&directory.join(name))?;
+        }
         let kind = marker.as_ref().map_or(builder.store, |marker| marker.store);
-        let store = open_store(kind, &directory.join(STORE_DIRECTORY))?;
+        let store = open_or_create_store(kind, directory)?;
         let cursors = store.cursors()?;
         let marks: Vec<_> = cursors
             .iter()
             .filter_map(|engine| engine.cursor.as_ref().map(mark))
             .collect();
         let journal = Journal::open_locked(locked, &marks)?;
-        let was_created = marker.is_none();
+        // A journal with records and no marker is a database that lost its marker.
+        let was_created = marker.is_none() && journal.state().head.is_none();
         if let Some(marker) = marker {
             check_journal(&marker, &journal)?;
         } else {
@@ -102,16 +115,19 @@ fn check_directory(directory: &Path, create: Create) -> Result<Create> {
         };
     };
     let is_ours = |name: &String| {
-        [JOURNAL_DIRECTORY, STORE_DIRECTORY, "stemedb.tmp"].contains(&name.as_str())
+        let known = [JOURNAL_DIRECTORY, STORE_DIRECTORY, "stemedb.tmp"];
+        known
+            .iter()
+            .chain(&WORK_DIRECTORIES)
+            .any(|known| known == name)
     };
     let is_unfinished = names.iter().any(|name| name == JOURNAL_DIRECTORY)
         && names.iter().all(is_ours)
         && is_journal(&directory.join(JOURNAL_DIRECTORY))?;
     match create {
         Create::IfMissing if names.is_empty() || is_unfinished => Ok(create),
-        Create::Never if names.is_empty() || is_unfinished => {
-            Err(Cause::NoDatabase { path }.into())
-        }
+        Create::Never if names.is_empty() => Err(Cause::NoDatabase { path }.into()),
+        Create::Never if is_unfinished => Err(Cause::Unfinished { path }.into()),
         _ => Err(Cause::NotADatabase { path }.into()),
     }
 }
@@ -154,13 +170,41 @@ pub(crate) fn check_journal(marker: &Marker, journal: &Journal) -> Result<()> {
     .into())
 }
 
+/// Opens the store of a database, or creates it where there is none: then the journal fills it.
+///
+/// Engines cannot complete a creation of their own that was interrupted, so it is made aside: what is called `db/` was complete once.
+fn open_or_create_store(kind: StoreKind, directory: &Path) -> Result<Arc<dyn KVStore>> {
+    let path = directory.join(STORE_DIRECTORY);
+    if !path.exists() {
+        let aside = directory.join(NEW_STORE_DIRECTORY);
+        drop(open_store(kind, &aside)?);
+        file::rename(&aside, &path)?;
+    }
+    open_store(kind, &path)
+}
+
 /// Opens the engines of a store.
 pub(crate) fn open_store(kind: StoreKind, path: &Path) -> Result<Arc<dyn KVStore>> {
     match kind {
         StoreKind::Hybrid => Ok(Arc::new(HybridStore::open(path)?)),
         #[cfg(feature = "sled")]
-        StoreKind::Sled => Ok(Arc::new(stemedb_storage::SledStore::open(path)?)),
+        StoreKind::Sled => open_sled(path),
         #[cfg(not(feature = "sled"))]
         StoreKind::Sled => Err(Cause::StoreKind { kind: "sled" }.into()),
     }
+}
+
+/// Opens a store on sled, whose lock is released a moment after its last handle was dropped.
+///
+/// The journal's lock is held, so that nobody else can be using it.
+#[cfg(feature = "sled")]
+fn open_sled(path: &Path) -> Result<Arc<dyn KVStore>> {
+    const TRIES: u32 = 10;
+    for _ in 1..TRIES {
+        match stemedb_storage::SledStore::open(path) {
+            Err(stemedb_storage::Error::Locked { .. }) => {}
+            opened => return Ok(Arc::new(opened?)),
+        }
+    }
+    Ok(Arc::new(stemedb_storage::SledStore::open(path)?))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use stemedb_wal::vfs::OsVfs;
 use stemedb_wal::{Group, Item, Link, Trust, walk};
 
-use super::{Locked, WorkDirectory};
+use super::{DUMP_DIRECTORY, Locked, WorkDirectory};
 use crate::database::{JOURNAL_DIRECTORY, STORE_DIRECTORY, open_store};
 use crate::error::Result;
 use crate::file;
@@ -183,10 +183,10 @@ pub fn dump_store(
 ) -> Result<()> {
     let directory = directory.as_ref();
     let locked = Locked::take(directory)?;
-    let copy = WorkDirectory::create(directory, "dump.tmp")?;
+    let copy = WorkDirectory::create(directory, DUMP_DIRECTORY)?;
     let path = copy.0.join(STORE_DIRECTORY);
     file::copy_directory(&directory.join(STORE_DIRECTORY), &path)?;
-    let store = open_store(locked.marker.store, &path)?;
+    let store = open_store(locked.store, &path)?;
     let view = store.working_snapshot()?;
     for entry in view.scan_raw()? {
         let entry = entry?;

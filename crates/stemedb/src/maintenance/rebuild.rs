@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stemedb_ingest::{Ingestor, mark};
-use stemedb_wal::Journal;
+use stemedb_wal::{Journal, Mark};
 use tokio::sync::Mutex;
 
-use super::{Locked, Progress};
-use crate::database::{STORE_DIRECTORY, check_journal, open_store};
+use super::{Locked, Progress, REBUILD_DIRECTORY};
+use crate::database::{JOURNAL_DIRECTORY, STORE_DIRECTORY, check_journal, open_store};
 use crate::error::{Cause, Result};
+use crate::marker::Marker;
 use crate::view::{Counts, View};
 use crate::{StoreKind, file};
 
-const NEW_DIRECTORY: &str = "db.rebuild";
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// What a rebuild did.
@@ -26,6 +26,10 @@ pub struct RebuildReport {
     pub counts: Counts,
     /// Where the old store was kept: it was foreign, ahead of the journal, or could not be read.
     pub kept: Option<PathBuf>,
+    /// Last sequence that the old store had applied, where that is beyond the end of the journal: the records between are lost.
+    pub lost_up_to: Option<u64>,
+    /// Whether the marker of the database was written anew.
+    pub marker_written: bool,
 }
 
 /// Builds a new store from the journal, whatever is missing or broken in `db/`, and puts it in the old one's place.
@@ -43,49 +47,75 @@ pub fn rebuild(
     let directory = directory.as_ref();
     let locked = Locked::take(directory)?;
     if !locked.directory.holds_journal()? {
-        let path = directory.join("wal");
+        let path = directory.join(JOURNAL_DIRECTORY);
         return Err(Cause::JournalMissing { path }.into());
     }
-    let kind = locked.marker.store;
+    let (kind, old) = (locked.store, directory.join(STORE_DIRECTORY));
+    // Before the journal drops a tail that nothing in it proves: the old store may be the only witness.
+    let applied = applied_by(kind, &old);
     let journal = Journal::open_locked(locked.directory, &[])?;
-    check_journal(&locked.marker, &journal)?;
-    let old = directory.join(STORE_DIRECTORY);
-    let is_sound = is_sound(kind, &old, &journal);
-    let new = directory.join(NEW_DIRECTORY);
-    file::remove_directory(&new)?;
-    let durable = journal.state().durable_sequence();
+    if let Ok(marker) = &locked.marker {
+        check_journal(marker, &journal)?;
+    }
+    let state = journal.state();
+    let watch = journal.watch();
+    let is_sound = applied.as_ref().is_some_and(|marks| {
+        let mut checked = marks.iter().map(|mark| watch.check_mark(mark));
+        checked.all(|checked| checked.is_ok())
+    });
+    let durable = state.durable_sequence();
     let journal = Arc::new(Mutex::new(journal));
-    let counts = build(kind, &new, (&journal, durable), progress)?;
-    let kept = swap(directory, &new, &old)?;
-    let kept = match kept {
-        Some(kept) if is_sound => {
-            file::remove_directory(&kept)?;
-            None
+    let new = directory.join(REBUILD_DIRECTORY);
+    file::remove_directory(&new)?;
+    let built = build(kind, &new, (&journal, durable), progress);
+    if built.is_err() {
+        file::remove_directory(&new)?;
+    }
+    let counts = built?;
+    let mut kept = swap(directory, &new, &old)?;
+    if let Some(replaced) = kept.take_if(|_| is_sound) {
+        file::remove_directory(&replaced)?;
+    }
+    let marker_written = locked.marker.is_err();
+    if marker_written {
+        let journal = state.journal.to_string();
+        Marker {
+            journal,
+            store: kind,
         }
-        kept => kept,
-    };
+        .write(directory)?;
+    }
     if let Some(journal) = Arc::into_inner(journal) {
         journal.into_inner().close()?;
     }
+    let ours = applied
+        .into_iter()
+        .flatten()
+        .filter(|mark| mark.journal == state.journal);
+    let last = ours.map(|mark| mark.sequence).max();
     Ok(RebuildReport {
         applied_sequence: durable,
         counts,
         kept,
+        lost_up_to: last.filter(|last| *last > durable),
+        marker_written,
     })
 }
 
-/// Whether a store can be read and was built from this journal: then nothing is lost with it.
-fn is_sound(kind: StoreKind, path: &Path, journal: &Journal) -> bool {
-    let watch = journal.watch();
-    let look = || -> Result<()> {
-        for engine in open_store(kind, path)?.cursors()? {
-            if let Some(cursor) = engine.cursor {
-                watch.check_mark(&mark(&cursor))?;
-            }
-        }
-        Ok(())
-    };
-    path.exists() && look().is_ok()
+/// Where the engines of a store stand; `None` where it is not there or cannot be read.
+fn applied_by(kind: StoreKind, path: &Path) -> Option<Vec<Mark>> {
+    if !path.exists() {
+        return None;
+    }
+    let cursors = open_store(kind, path)
+        .and_then(|store| Ok(store.cursors()?))
+        .ok()?;
+    Some(
+        cursors
+            .iter()
+            .filter_map(|engine| engine.cursor.as_ref().map(mark))
+            .collect(),
+    )
 }
 
 /// Applies the whole journal to a new store, and makes it durable.

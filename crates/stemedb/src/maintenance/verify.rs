@@ -6,12 +6,11 @@ use stemedb_core::Sequence;
 use stemedb_ingest::mark;
 use stemedb_storage::{Counts as StoreCounts, KVStore, Snapshot};
 
-use super::{Locked, Progress, WorkDirectory};
+use super::{Locked, Progress, VERIFY_DIRECTORY, WorkDirectory};
 use crate::database::{JOURNAL_DIRECTORY, STORE_DIRECTORY, open_store};
 use crate::error::Result;
-use crate::file;
-use crate::marker::Marker;
 use crate::view::Counts;
+use crate::{ErrorKind, StoreKind, file};
 
 mod journal;
 mod store;
@@ -164,20 +163,28 @@ pub fn verify(
         report: progress,
     };
     let mut report = VerifyReport::default();
-    let copy = WorkDirectory::create(directory, "verify.tmp")?;
-    let store = open_copy(&locked.marker, directory, &copy, &mut findings)?;
+    let copy = WorkDirectory::create(directory, VERIFY_DIRECTORY)?;
+    if let Err(problem) = &locked.marker {
+        findings.store_problem(format!("{problem}; `stemedb rebuild` writes it anew"));
+    }
+    let store = open_copy(locked.store, directory, &copy, &mut findings)?;
     let view = store
         .as_ref()
         .and_then(|store| view(store.as_ref(), &mut findings));
     let mut store_check = view
         .as_ref()
         .map(|view| StoreCheck::new(view.as_ref(), depth));
-    let cursors = store
-        .as_ref()
-        .map_or_else(Vec::new, |store| store.cursors().unwrap_or_default());
-    let cursors = cursors.iter().filter_map(|engine| engine.cursor.as_ref());
+    let mut cursors: Vec<_> = match &store {
+        Some(store) => store.cursors().unwrap_or_default(),
+        None => Vec::new(),
+    }
+    .iter()
+    .filter_map(|engine| engine.cursor.as_ref().map(mark))
+    .collect();
+    // Both engines stand at the same place as a rule.
+    cursors.dedup();
     let against = store_check.as_ref().filter(|_| depth == Depth::Full);
-    let mut journal = JournalCheck::new(&locked.marker, cursors.map(mark).collect(), against);
+    let mut journal = JournalCheck::new(locked.marker.as_ref().ok(), cursors, against);
     journal.run(&directory.join(JOURNAL_DIRECTORY), &mut findings)?;
     journal.fill(&mut report);
     if let Some(check) = &mut store_check {
@@ -197,7 +204,7 @@ pub fn verify(
 
 /// Opens a copy of the store. That it cannot be opened is a finding.
 fn open_copy(
-    marker: &Marker,
+    kind: StoreKind,
     directory: &Path,
     copy: &WorkDirectory,
     findings: &mut Findings<'_>,
@@ -211,8 +218,10 @@ fn open_copy(
     }
     let path = copy.0.join(STORE_DIRECTORY);
     file::copy_directory(&original, &path)?;
-    match open_store(marker.store, &path) {
+    match open_store(kind, &path) {
         Ok(store) => Ok(Some(store)),
+        // Room, rights and handles for the copy are this machine's matter, and say nothing of the database.
+        Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
         Err(error) => {
             findings.store_problem(format!(
                 "the store cannot be opened: {}",

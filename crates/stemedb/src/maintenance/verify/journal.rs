@@ -13,7 +13,8 @@ use crate::marker::Marker;
 
 /// Follows a journal from its first segment to its end.
 pub(super) struct JournalCheck<'a> {
-    marker: &'a Marker,
+    /// None where the marker cannot be read.
+    marker: Option<&'a Marker>,
     /// What the records are compared with.
     store: Option<&'a StoreCheck<'a>>,
     /// The cursors of the store that were not met yet.
@@ -27,7 +28,7 @@ pub(super) struct JournalCheck<'a> {
 
 impl<'a> JournalCheck<'a> {
     pub(super) fn new(
-        marker: &'a Marker,
+        marker: Option<&'a Marker>,
         cursors: Vec<Mark>,
         store: Option<&'a StoreCheck<'a>>,
     ) -> Self {
@@ -70,12 +71,10 @@ impl<'a> JournalCheck<'a> {
             Item::Segment { path, header, .. } => {
                 self.segments += 1;
                 let journal = header.map(|header| header.journal.to_string());
-                if self.segments == 1
-                    && journal
-                        .as_ref()
-                        .is_some_and(|id| *id != self.marker.journal)
+                if let (1, Some(found), Some(marker)) = (self.segments, journal, self.marker)
+                    && found != marker.journal
                 {
-                    let created = &self.marker.journal;
+                    let created = &marker.journal;
                     let problem = format!("is not the journal {created} of this database");
                     findings.add(in_file(path, 0, problem));
                 }
