@@ -24,7 +24,8 @@ const PROBLEMS_MAX: usize = 1000;
 /// How thorough a verification is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VerifyOptions {
-    /// Skips what needs the ids of the records: hashing them anew, and comparing the journal with the store record by record.
+    /// Computes an id only where nothing else leads from a record of the journal to its entries; what is stored under an id is not
+    /// hashed anew.
     pub quick: bool,
 }
 
@@ -183,8 +184,7 @@ pub fn verify(
     .collect();
     // Both engines stand at the same place as a rule.
     cursors.dedup();
-    let against = store_check.as_ref().filter(|_| depth == Depth::Full);
-    let mut journal = JournalCheck::new(locked.marker.as_ref().ok(), cursors, against);
+    let mut journal = JournalCheck::new(locked.marker.as_ref().ok(), cursors, store_check.as_ref());
     journal.run(&directory.join(JOURNAL_DIRECTORY), &mut findings)?;
     journal.fill(&mut report);
     if let Some(check) = &mut store_check {
