@@ -9,6 +9,10 @@ mod failure; // operations that fail, one at a time
 #[cfg(test)]
 mod golden; // bytes that were written once
 #[cfg(test)]
+mod hooked; // a simulated disk with a hook in front of it
+#[cfg(test)]
+mod misread; // reads that are short, or zeros
+#[cfg(test)]
 mod refusal; // segments missing, swapped, foreign; stores that do not fit
 #[cfg(test)]
 mod simulation; // random work, faults and power losses on a simulated disk
