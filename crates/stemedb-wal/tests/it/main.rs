@@ -17,6 +17,8 @@ mod refusal; // segments missing, swapped, foreign; stores that do not fit
 #[cfg(test)]
 mod simulation; // random work, faults and power losses on a simulated disk
 #[cfg(test)]
+mod spare; // spares that cannot be made
+#[cfg(test)]
 mod story; // the words in which the tests of damage are written
 #[cfg(test)]
 mod threads; // many writers, readers that follow, back-pressure, failures with a log thread
