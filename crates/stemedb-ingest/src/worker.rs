@@ -146,7 +146,8 @@ impl<S: Source> IngestWorker<S> {
             self.store.apply(batch)?;
         }
         self.applied = Some(cursor);
-        let due = self.source.monotonic() + self.options.checkpoint_after;
+        let now = self.source.monotonic();
+        let due = now.saturating_add(self.options.checkpoint_after);
         self.checkpoint_due.get_or_insert(due);
         self.progress.count_batch(records);
         if self.is_published {

@@ -112,7 +112,9 @@ impl Driver<'_> {
         let now = self.now();
         let due = match self.log.options().durability {
             Durability::Sync => now,
-            Durability::Interval(interval) => *self.sync_due.get_or_insert(now + interval),
+            Durability::Interval(interval) => {
+                *self.sync_due.get_or_insert(now.saturating_add(interval))
+            }
         };
         if now < due {
             return Ok(());

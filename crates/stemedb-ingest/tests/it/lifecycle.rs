@@ -316,3 +316,20 @@ fn a_checkpoint_is_made_after_bytes_and_after_idle_time() {
     checkpointed.recv_timeout(PATIENCE).unwrap();
     pipeline.stop();
 }
+
+#[test]
+fn a_checkpoint_that_is_never_due_is_made_at_the_end() {
+    // When it was due was computed without regard to overflow, which ended the worker.
+    let place = Place::new(Kind::Memory);
+    let store = FaultyStore::new(Mode::Pass);
+    let never = Options {
+        checkpoint_after: Duration::MAX,
+        ..options()
+    };
+    let pipeline = pipeline_on(&store, &place, never);
+    pipeline.ingest(&[claim(1)]);
+    pipeline.ingest(&[claim(2)]);
+    assert_eq!(store.persists(), 0);
+    pipeline.stop();
+    assert_eq!(store.persists(), 1);
+}

@@ -337,6 +337,24 @@ fn an_interval_is_synced_when_it_is_over_and_at_the_end() {
 }
 
 #[test]
+fn an_interval_without_end_is_synced_at_the_end() {
+    // The end of the interval was computed without regard to overflow, which ended the log thread.
+    let disk = disk();
+    let options = Options {
+        durability: Durability::Interval(Duration::MAX),
+        idle_after: Duration::MAX,
+        ..options(&disk)
+    };
+    let mut journal = open(options);
+    assert_eq!(journal.append(*b"a").unwrap(), 1);
+    assert_eq!(journal.append(*b"b").unwrap(), 2);
+    assert_eq!(journal.watch().durable_sequence(), 0);
+    journal.close().unwrap();
+    disk.crash(1);
+    assert_eq!(in_files(&disk).len(), 2);
+}
+
+#[test]
 fn no_space_for_the_next_segment_refuses_appends_until_the_journal_is_opened_again() {
     let disk = disk();
     let mut journal = open(quiet(&disk));
