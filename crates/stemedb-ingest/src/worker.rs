@@ -46,6 +46,7 @@ impl IngestWorker {
         options: Options,
         progress: Arc<Progress>,
     ) -> Result<Self, Error> {
+        options.check()?;
         for engine in store.cursors()? {
             if let Some(cursor) = engine.cursor {
                 watch.check_mark(&mark(&cursor))?;

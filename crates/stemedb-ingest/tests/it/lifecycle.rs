@@ -11,7 +11,7 @@ use stemedb_wal::{AppendError, Journal};
 use tokio::sync::Mutex;
 
 use crate::faulty::{FaultyStore, Mode};
-use crate::support::{Kind, Pipeline, Place, claim, for_each_store, options, payload};
+use crate::support::{Kind, Pipeline, Place, claim, for_each_store, large_claim, options, payload};
 
 for_each_store! { stop_and_drop_are_quick }
 
@@ -204,7 +204,7 @@ fn appends_wait_for_a_stalled_store_and_go_on_with_it() {
     let place = Place::new(Kind::Memory);
     let store = FaultyStore::new(Mode::Block);
     let options = Options {
-        behind_bytes_max: 16 << 10,
+        behind_bytes_max: 1 << 20,
         ..options()
     };
     let pipeline = pipeline_on(&store, &place, options.clone());
@@ -215,15 +215,15 @@ fn appends_wait_for_a_stalled_store_and_go_on_with_it() {
         move || {
             let mut answers = Vec::new();
             for number in 1..200 {
-                answers.push(writer.append(payload(&claim(number))).wait());
+                answers.push(writer.append(payload(&large_claim(number))).wait());
             }
             answers
         }
     });
-    assert!(waits(&loader), "200 groups are more than 16 KiB");
+    assert!(waits(&loader), "200 groups are more than 1 MiB");
     let state = pipeline.journal.blocking_lock().state();
     assert!(state.group_bytes > options.behind_bytes_max);
-    assert!(state.group_bytes < options.behind_bytes_max + (4 << 10));
+    assert!(state.group_bytes < options.behind_bytes_max + (20 << 10));
     store.set(Mode::Pass);
     let answers = loader.recv_timeout(PATIENCE).unwrap();
     assert!(answers.iter().all(Result::is_ok));
@@ -237,7 +237,7 @@ fn appends_that_waited_for_a_store_that_fails_are_refused() {
     let place = Place::new(Kind::Memory);
     let store = FaultyStore::new(Mode::Block);
     let options = Options {
-        behind_bytes_max: 16 << 10,
+        behind_bytes_max: 1 << 20,
         ..options()
     };
     let pipeline = pipeline_on(&store, &place, options);
@@ -249,7 +249,10 @@ fn appends_that_waited_for_a_store_that_fails_are_refused() {
         move || {
             let mut acknowledged = 0;
             loop {
-                match writer.append(payload(&claim(acknowledged + 1))).wait() {
+                match writer
+                    .append(payload(&large_claim(acknowledged + 1)))
+                    .wait()
+                {
                     Ok(_) => acknowledged += 1,
                     Err(error) => return (acknowledged, error),
                 }
