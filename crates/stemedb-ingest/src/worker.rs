@@ -127,11 +127,11 @@ impl<S: Source> IngestWorker<S> {
     fn step(&mut self) -> Result<Step, Error> {
         let groups = self.take_groups()?;
         let Some(last) = groups.iter().rev().find_map(Group::mark) else {
-            return Ok(if groups.is_empty() {
-                Step::CaughtUp
-            } else {
-                Step::Applied
-            });
+            if groups.is_empty() {
+                return Ok(Step::CaughtUp);
+            }
+            self.tell_consumed();
+            return Ok(Step::Applied);
         };
         let view = self.store.working_snapshot()?;
         let prepared = prepare(&self.pool, &groups, view.as_ref())?;
@@ -154,11 +154,16 @@ impl<S: Source> IngestWorker<S> {
         if self.is_published {
             self.publish()?;
         }
+        self.tell_consumed();
+        self.bytes_since_checkpoint += bytes;
+        Ok(Step::Applied)
+    }
+
+    /// Lets appends go on that wait for this worker; groups without records count as well.
+    fn tell_consumed(&self) {
         if let Some(consumer) = &self.consumer {
             consumer.consumed(self.source.passed_bytes());
         }
-        self.bytes_since_checkpoint += bytes;
-        Ok(Step::Applied)
     }
 
     /// Whole groups, until a batch is full or nothing more is durable.

@@ -336,3 +336,31 @@ fn a_checkpoint_that_is_never_due_is_made_at_the_end() {
     pipeline.stop();
     assert_eq!(store.persists(), 1);
 }
+
+#[test]
+fn groups_without_records_hold_no_append_back() {
+    // Bytes of groups without records were not told as consumed: a journal that begins with many of them took no appends.
+    const EMPTY_GROUPS: usize = 12_000;
+    let place = Place::new(Kind::Memory);
+    let locked = stemedb_wal::Options::default().lock(place.wal()).unwrap();
+    let mut log = locked.open(&[]).unwrap();
+    for _ in 0..EMPTY_GROUPS {
+        log.write(log.begin_group()).unwrap();
+    }
+    log.close().unwrap();
+    let options = Options {
+        behind_bytes_max: 1 << 20,
+        ..options()
+    };
+    let journal = place.journal();
+    assert!(journal.state().group_bytes > options.behind_bytes_max);
+    let store: Arc<dyn KVStore> = Arc::new(MemoryStore::new());
+    let pipeline = Pipeline::start(journal, store, options);
+    pipeline.settle();
+    let appended = in_background({
+        let writer = pipeline.writer.clone();
+        move || writer.append(payload(&claim(1))).wait()
+    });
+    appended.recv_timeout(PATIENCE).unwrap().unwrap();
+    pipeline.stop();
+}
