@@ -88,6 +88,72 @@ fn an_ingestor_that_was_never_started_stops_and_drops() {
 }
 
 #[test]
+fn stop_and_drop_return_while_the_lock_of_the_journal_is_held() {
+    // The worker waited for the lock and the stop for the worker: one who held the lock and stopped waited for ever.
+    let place = Place::new(Kind::Memory);
+    let journal = Arc::new(Mutex::new(place.journal()));
+    for is_held_at_start in [true, false] {
+        for is_dropped in [true, false] {
+            let mut ingestor = Ingestor::new(Arc::clone(&journal), Arc::new(MemoryStore::new()));
+            let held = is_held_at_start.then(|| journal.blocking_lock());
+            ingestor.start();
+            let held = held.unwrap_or_else(|| journal.blocking_lock());
+            let never = ingestor.wait_applied(1);
+            let done = in_background(move || {
+                if is_dropped {
+                    drop(ingestor);
+                } else {
+                    ingestor.stop().unwrap();
+                }
+            });
+            done.recv_timeout(PATIENCE).unwrap();
+            assert!(matches!(never.wait(), Err(Error::Stopped)));
+            drop(held);
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_was_started_while_the_lock_was_held_begins_when_it_is_free() {
+    let place = Place::new(Kind::Memory);
+    let journal = Arc::new(Mutex::new(place.journal()));
+    let mut ingestor = Ingestor::new(Arc::clone(&journal), Arc::new(MemoryStore::new()));
+    let mut held = journal.blocking_lock();
+    ingestor.start();
+    held.append(payload(&claim(1))).unwrap();
+    let applied = in_background({
+        let applied = ingestor.wait_applied(1);
+        move || applied.wait()
+    });
+    assert!(waits(&applied));
+    drop(held);
+    applied.recv_timeout(PATIENCE).unwrap().unwrap();
+    ingestor.stop().unwrap();
+}
+
+#[test]
+fn appends_are_refused_where_the_worker_could_not_begin() {
+    // A worker that failed at its start held nothing back: the journal grew without end, and nothing of it was applied.
+    let place = Place::new(Kind::Memory);
+    let journal = Arc::new(Mutex::new(place.journal()));
+    let options = Options {
+        behind_bytes_max: 1 << 20,
+        threads: 0,
+        ..options()
+    };
+    let store = Arc::new(MemoryStore::new());
+    let mut ingestor = Ingestor::with_options(Arc::clone(&journal), store, options);
+    ingestor.start();
+    assert!(ingestor.wait_applied(0).wait().is_err());
+    let mut journal = journal.blocking_lock();
+    let answers = (0..100).map(|number| journal.append(payload(&large_claim(number))));
+    let accepted = answers.take_while(Result::is_ok).count();
+    assert!((60..70).contains(&accepted), "{accepted}");
+    let refused = journal.append(payload(&claim(1)));
+    assert!(matches!(refused, Err(AppendError::Backpressure { .. })));
+}
+
+#[test]
 fn whoever_waits_for_what_never_comes_hears_of_the_stop() {
     let place = Place::new(Kind::Memory);
     let pipeline = place.open();

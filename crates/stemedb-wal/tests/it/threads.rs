@@ -200,6 +200,27 @@ fn appends_are_refused_once_the_consumer_has_failed() {
 }
 
 #[test]
+fn appends_are_refused_where_the_consumer_could_not_begin() {
+    let disk = disk();
+    let mut journal = open(quiet(&disk));
+    journal.append([1; 2000]).unwrap();
+    journal.watch().refuse_beyond(1000);
+    journal.append([2; 10]).unwrap();
+    journal.append([3; 2000]).unwrap();
+    let refused = journal.append([4; 10]);
+    assert!(
+        matches!(
+            refused,
+            Err(AppendError::Backpressure {
+                limit_bytes: 1000,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn appends_go_on_once_the_consumer_is_gone() {
     let disk = disk();
     let mut journal = open(quiet(&disk));
