@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod append; // appending, reopening, reading back
 #[cfg(test)]
+mod creation; // directories that are made, found made, or in the way
+#[cfg(test)]
 mod damage; // a small journal, damaged at every byte
 #[cfg(test)]
 mod failure; // operations that fail, one at a time
