@@ -457,6 +457,47 @@ fn an_idle_log_covers_its_last_group_exactly_once() {
 }
 
 #[test]
+fn a_log_thread_that_panics_is_a_failure_that_everybody_hears_of() {
+    // Only the end was noted: the journal looked sound to whoever asked for its failure, and took nothing more.
+    let disk = disk();
+    let mut journal = open(quiet(&disk));
+    let watch = journal.watch();
+    journal.append(*b"a").unwrap();
+    journal
+        .writer()
+        .append_all_then(vec![b"b".to_vec()], |_| panic!("it was told to panic"));
+    let mut reader = journal.reader(Start::Beginning).unwrap();
+    while reader.wait(LONG) == Wake::Groups {
+        reader.next_group().unwrap();
+    }
+    assert_eq!(reader.wait(LONG), Wake::Ended);
+    assert!(matches!(watch.failure(), Some(AppendError::Closed)));
+    assert!(matches!(journal.append(*b"c"), Err(AppendError::Closed)));
+    assert!(matches!(journal.close(), Err(AppendError::Closed)));
+}
+
+#[test]
+fn an_end_that_was_asked_for_is_no_failure() {
+    let disk = disk();
+    let journal = open(quiet(&disk));
+    let watch = journal.watch();
+    journal.close().unwrap();
+    assert!(watch.failure().is_none());
+}
+
+#[test]
+fn an_append_of_no_records_is_refused_and_writes_nothing() {
+    // A group without records was written, and the answer named a sequence that was not given out as its last one.
+    let disk = disk();
+    let mut journal = open(quiet(&disk));
+    let before = disk.files();
+    let refused = journal.writer().append_all(Vec::new()).wait();
+    assert!(matches!(refused, Err(AppendError::Empty)), "{refused:?}");
+    assert!(disk.files() == before);
+    assert_eq!(journal.append(*b"a").unwrap(), 1);
+}
+
+#[test]
 fn a_record_over_the_limit_is_refused_before_anything_is_written() {
     let disk = disk();
     let mut journal = open(quiet(&disk));
