@@ -12,6 +12,16 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(Arc<stemedb_storage::Error>),
+    /// A setting is out of its limits; nothing was applied.
+    #[error("option {name}: {value} is outside {limits}")]
+    Option {
+        /// Name of the setting.
+        name: &'static str,
+        /// Its value.
+        value: u64,
+        /// What is allowed.
+        limits: &'static str,
+    },
     /// The worker or its pool could not be started.
     #[error("cannot start the ingest worker")]
     Start(#[source] Arc<std::io::Error>),

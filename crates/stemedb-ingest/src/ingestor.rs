@@ -1,16 +1,23 @@
 //! The ingestor: a worker on a thread of its own.
 
 use std::any::Any;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
-use std::thread::JoinHandle;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{JoinHandle, Thread};
 
 use stemedb_storage::KVStore;
-use stemedb_wal::{Interrupt, Journal};
+use stemedb_wal::{Interrupt, Journal, JournalWatch};
 use tokio::sync::Mutex;
 
+use crate::options::BEHIND_BYTES_MIN;
 use crate::progress::{Applied, Counters, Health, Progress};
 use crate::{Error, IngestWorker, Options};
+
+#[cfg(test)]
+mod tests;
 
 /// Applies a journal to a store in the background.
 ///
@@ -36,6 +43,10 @@ impl Stopping {
         if let Some(interrupt) = &state.1 {
             interrupt.interrupt();
         }
+    }
+
+    fn is_asked_for(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn register(&self, interrupt: Interrupt) {
@@ -74,40 +85,38 @@ impl Ingestor {
     /// Spawns the worker; a second call does nothing.
     ///
     /// What goes wrong from here on comes out of [`wait_applied`](Self::wait_applied), [`health`](Self::health) and [`stop`](Self::stop).
+    /// While somebody holds the journal's lock this returns as well, and the worker waits for it.
     pub fn start(&mut self) {
         if self.thread.is_some() {
             return;
         }
         self.progress.set_health(Health::Replaying);
-        let journal = Arc::clone(&self.journal);
-        let store = Arc::clone(&self.store);
-        let options = self.options.clone();
-        let progress = Arc::clone(&self.progress);
-        let stopping = Arc::clone(&self.stopping);
+        let job = Job {
+            watch: self.watch(),
+            journal: Arc::clone(&self.journal),
+            store: Arc::clone(&self.store),
+            options: self.options.clone(),
+            progress: Arc::clone(&self.progress),
+            stopping: Arc::clone(&self.stopping),
+        };
         let thread = std::thread::Builder::new().name("stemedb-ingest".to_owned());
-        let spawned = thread.spawn(move || {
-            let work = || work(&journal, store, options, (&progress, &stopping));
-            let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-                Err(Error::Panicked {
-                    message: panic_message(panic.as_ref()),
-                })
-            });
-            match &result {
-                Ok(()) => progress.end(Health::Stopped, &Error::Stopped),
-                Err(error) => {
-                    tracing::error!(%error, "ingestion ended");
-                    progress.end(Health::Failed(error.clone()), error);
-                }
-            }
-            result
-        });
-        match spawned {
+        match thread.spawn(move || job.run()) {
             Ok(thread) => self.thread = Some(thread),
-            Err(error) => {
-                let error = Error::Start(Arc::new(error));
-                self.progress.end(Health::Failed(error.clone()), &error);
-            }
+            Err(error) => self.fail_to_start(error),
         }
+    }
+
+    fn watch(&self) -> Option<JournalWatch> {
+        let journal = self.journal.try_lock().ok()?;
+        Some(journal.watch())
+    }
+
+    fn fail_to_start(&self, error: io::Error) {
+        if let Some(watch) = self.watch() {
+            refuse_appends(&watch, &self.options);
+        }
+        let error = Error::Start(Arc::new(error));
+        self.progress.end(Health::Failed(error.clone()), &error);
     }
 
     /// Waits until the record with this sequence is applied and readable; with 0, until the store can be read at all.
@@ -138,13 +147,18 @@ impl Ingestor {
 
     fn end(&mut self) -> Result<(), Error> {
         self.stopping.stop();
-        match self.thread.take().map(JoinHandle::join) {
-            None => Ok(()),
-            Some(Ok(result)) => result,
-            Some(Err(panic)) => Err(Error::Panicked {
+        let Some(thread) = self.thread.take() else {
+            return match self.progress.health() {
+                Health::Failed(error) => Err(error),
+                _ => Ok(()),
+            };
+        };
+        thread.thread().unpark();
+        thread.join().unwrap_or_else(|panic| {
+            Err(Error::Panicked {
                 message: panic_message(panic.as_ref()),
-            }),
-        }
+            })
+        })
     }
 }
 
@@ -155,23 +169,91 @@ impl Drop for Ingestor {
     }
 }
 
-fn work(
-    journal: &Mutex<Journal>,
+/// What the worker's thread does.
+struct Job {
+    /// `None` where somebody held the journal's lock when the worker was started.
+    watch: Option<JournalWatch>,
+    journal: Arc<Mutex<Journal>>,
     store: Arc<dyn KVStore>,
     options: Options,
-    (progress, stopping): (&Arc<Progress>, &Stopping),
-) -> Result<(), Error> {
-    // The lock is held for as long as it takes to get a handle, once.
-    let watch = journal.blocking_lock().watch();
-    let mut worker = IngestWorker::new(&watch, store, options, Arc::clone(progress))?;
-    stopping.register(worker.interrupt());
-    let result = catch_unwind(AssertUnwindSafe(|| worker.run())).unwrap_or_else(|panic| {
+    progress: Arc<Progress>,
+    stopping: Arc<Stopping>,
+}
+
+impl Job {
+    fn run(mut self) -> Result<(), Error> {
+        let progress = Arc::clone(&self.progress);
+        let result = caught(|| match self.wait_for_watch() {
+            Some(watch) => self.work(&watch),
+            None => Ok(()),
+        });
+        match &result {
+            Ok(()) => progress.end(Health::Stopped, &Error::Stopped),
+            Err(error) => {
+                tracing::error!(%error, "ingestion ended");
+                progress.end(Health::Failed(error.clone()), error);
+            }
+        }
+        result
+    }
+
+    /// Waits for the journal's lock, which is held for as long as it takes to get a handle, once; `None` where the stop comes first.
+    ///
+    /// Whoever asks for the stop may be the one that holds the lock.
+    fn wait_for_watch(&mut self) -> Option<JournalWatch> {
+        if let Some(watch) = self.watch.take() {
+            return Some(watch);
+        }
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut lock = pin!(self.journal.lock());
+        loop {
+            if let Poll::Ready(journal) = lock.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return Some(journal.watch());
+            }
+            if self.stopping.is_asked_for() {
+                return None;
+            }
+            std::thread::park();
+        }
+    }
+
+    fn work(self, watch: &JournalWatch) -> Result<(), Error> {
+        let Self {
+            store,
+            options,
+            progress,
+            stopping,
+            ..
+        } = self;
+        let start = || IngestWorker::new(watch, store, options.clone(), progress);
+        let mut worker = caught(start).inspect_err(|_| refuse_appends(watch, &options))?;
+        stopping.register(worker.interrupt());
+        let result = caught(|| worker.run());
+        worker.end(&result);
+        result
+    }
+}
+
+/// Wakes the thread that waits for the journal's lock.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A worker that could not begin holds appends back like one that failed later: the store must not fall behind without end.
+fn refuse_appends(watch: &JournalWatch, options: &Options) {
+    watch.refuse_beyond(options.behind_bytes_max.max(BEHIND_BYTES_MIN));
+}
+
+fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         Err(Error::Panicked {
             message: panic_message(panic.as_ref()),
         })
-    });
-    worker.end(&result);
-    result
+    })
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -46,6 +46,7 @@ impl IngestWorker {
         options: Options,
         progress: Arc<Progress>,
     ) -> Result<Self, Error> {
+        options.check()?;
         for engine in store.cursors()? {
             if let Some(cursor) = engine.cursor {
                 watch.check_mark(&mark(&cursor))?;
@@ -126,11 +127,11 @@ impl<S: Source> IngestWorker<S> {
     fn step(&mut self) -> Result<Step, Error> {
         let groups = self.take_groups()?;
         let Some(last) = groups.iter().rev().find_map(Group::mark) else {
-            return Ok(if groups.is_empty() {
-                Step::CaughtUp
-            } else {
-                Step::Applied
-            });
+            if groups.is_empty() {
+                return Ok(Step::CaughtUp);
+            }
+            self.tell_consumed();
+            return Ok(Step::Applied);
         };
         let view = self.store.working_snapshot()?;
         let prepared = prepare(&self.pool, &groups, view.as_ref())?;
@@ -146,17 +147,23 @@ impl<S: Source> IngestWorker<S> {
             self.store.apply(batch)?;
         }
         self.applied = Some(cursor);
-        let due = self.source.monotonic() + self.options.checkpoint_after;
+        let now = self.source.monotonic();
+        let due = now.saturating_add(self.options.checkpoint_after);
         self.checkpoint_due.get_or_insert(due);
         self.progress.count_batch(records);
         if self.is_published {
             self.publish()?;
         }
+        self.tell_consumed();
+        self.bytes_since_checkpoint += bytes;
+        Ok(Step::Applied)
+    }
+
+    /// Lets appends go on that wait for this worker; groups without records count as well.
+    fn tell_consumed(&self) {
         if let Some(consumer) = &self.consumer {
             consumer.consumed(self.source.passed_bytes());
         }
-        self.bytes_since_checkpoint += bytes;
-        Ok(Step::Applied)
     }
 
     /// Whole groups, until a batch is full or nothing more is durable.

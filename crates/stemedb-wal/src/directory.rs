@@ -1,6 +1,7 @@
 //! The journal's directory: which files are in it, and reading them whole.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::IoContext;
@@ -88,13 +89,24 @@ impl SegmentFile {
     }
 
     /// Reads `length` bytes from `offset`, fewer where the file ends.
+    ///
+    /// A read that ends before the file does is done once more, and fails then: what recovery believes to be the end, it makes the end.
     pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, Error> {
-        let length = length.min(self.bytes.saturating_sub(offset));
-        let mut buffer = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        let read =
-            read_full_at(self.file.as_ref(), &mut buffer, offset).context("read", &self.path)?;
-        buffer.truncate(read);
-        Ok(buffer)
+        let wanted = length.min(self.bytes.saturating_sub(offset));
+        let mut buffer = vec![0; usize::try_from(wanted).unwrap_or(usize::MAX)];
+        for _ in 0..2 {
+            let read = read_full_at(self.file.as_ref(), &mut buffer, offset)
+                .context("read", &self.path)?;
+            if read == buffer.len() {
+                return Ok(buffer);
+            }
+            // A log that writes may have cut the zeros off since the file was opened.
+            let bytes = self.file.length();
+            let bytes = bytes.context("look up the length of", &self.path)?;
+            let left = wanted.min(bytes.saturating_sub(offset));
+            buffer.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        }
+        Err(io::Error::from(io::ErrorKind::UnexpectedEof)).context("read", &self.path)
     }
 
     /// Reads the header; `None` where it is damaged, also when it is read once more.

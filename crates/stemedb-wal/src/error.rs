@@ -218,6 +218,9 @@ impl Error {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
+    /// The request held no records, so that there is no sequence to answer with; nothing was written.
+    #[error("no records were given")]
+    Empty,
     /// A record, or the records of one request, are longer than a group can hold; nothing was written.
     #[error("{bytes} bytes are over the limit of {bytes_max}")]
     TooLarge {

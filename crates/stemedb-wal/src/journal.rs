@@ -192,6 +192,14 @@ impl JournalWatch {
         self.0.progress().failure.clone()
     }
 
+    /// For a consumer that could not even begin: once the journal has grown by more than `limit_bytes` from now on, appends are refused,
+    /// as they are after [`Consumer::fail`](crate::Consumer::fail).
+    pub fn refuse_beyond(&self, limit_bytes: u64) {
+        let consumed_bytes = self.0.progress().group_bytes;
+        self.0.attach_consumer(consumed_bytes, limit_bytes);
+        self.0.consumer_failed();
+    }
+
     /// Fails unless the journal holds the group that `mark` names, by number and by hash.
     ///
     /// # Errors

@@ -129,6 +129,7 @@ impl LockedDirectory {
 // 1. Header and empty group are written aside and synced.
 // 2. The rename gives the first segment its name: from then on its header is sound, or it is corruption.
 // 3. The directory is synced before the journal is used.
+// 4. So is the one above it: whoever made the directory may have gone before it was synced, and a crash would take it with the journal.
 fn create(options: &Options, directory: &Path) -> Result<(), Error> {
     let vfs = options.vfs.as_ref();
     for name in list(vfs, directory)?.leftovers {
@@ -160,7 +161,16 @@ fn create(options: &Options, directory: &Path) -> Result<(), Error> {
     write_new(vfs, &aside, group.with_segment_header(&header))?;
     let path = segment_path(directory, 1);
     vfs.rename(&aside, &path).context("rename", &aside)?;
-    vfs.sync_directory(directory).context("sync", directory)
+    vfs.sync_directory(directory).context("sync", directory)?;
+    let Some(above) = directory.parent() else {
+        return Ok(());
+    };
+    let above = if above.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        above
+    };
+    vfs.sync_directory(above).context("sync", above)
 }
 
 fn random_id() -> Result<JournalId, Error> {

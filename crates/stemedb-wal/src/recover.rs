@@ -266,7 +266,8 @@ impl Survey<'_> {
         file.read(0, file.bytes)
     }
 
-    /// Reads and scans a segment. What does not verify is read once more, and the better reading holds.
+    /// Reads and scans a segment. Where it does not end at a group it is read once more, and the better reading holds: zeros may be
+    /// those of a bad read as well.
     fn scan_segment(&self, header: &SegmentHeader) -> Result<(Vec<u8>, Scan), Error> {
         let attempt = || -> Result<(Vec<u8>, Scan), Error> {
             let bytes = self.read_segment(header.number)?;
@@ -279,7 +280,7 @@ impl Survey<'_> {
             Ok((bytes, scan))
         };
         let first = attempt()?;
-        if !matches!(first.1.tail, Tail::Damaged(_)) {
+        if first.1.tail == Tail::Exact {
             return Ok(first);
         }
         // Either may be the one that was read wrongly; a group that verified once is there.

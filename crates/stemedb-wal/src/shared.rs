@@ -13,7 +13,7 @@ use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInf
 pub struct Appended {
     /// Sequence of the first record of the request.
     pub first_sequence: u64,
-    /// How many records the request held.
+    /// How many records the request held; at least 1.
     pub records: u32,
     /// What the acknowledgement waited for.
     pub durability: Durability,
@@ -70,6 +70,9 @@ impl Request {
         trust: Trust,
         reply: Reply,
     ) -> Result<Self, (Reply, AppendError)> {
+        if records.is_empty() {
+            return Err((reply, AppendError::Empty));
+        }
         let mut total: usize = 0;
         let mut longest = 0;
         for record in &records {
@@ -291,11 +294,17 @@ impl Shared {
         self.advanced.notify_all();
     }
 
-    /// The log thread has ended.
+    /// The log thread has ended. Where nobody asked for it, it panicked: that is a failure.
     pub(crate) fn ended(&self) {
+        let is_asked_for = self.queue().closed;
         self.close_queue();
         self.queue().requests.clear();
-        self.progress().closed = true;
+        let mut progress = self.progress();
+        if !is_asked_for {
+            progress.failure.get_or_insert(AppendError::Closed);
+        }
+        progress.closed = true;
+        drop(progress);
         self.advanced.notify_all();
     }
 

@@ -16,6 +16,7 @@ pub(crate) fn run(log: Log, shared: &Arc<Shared>) -> Result<(), AppendError> {
         log,
         shared,
         spare: None,
+        spare_failed: None,
         unsynced: Vec::new(),
         sync_due: None,
     };
@@ -36,10 +37,18 @@ impl Drop for EndGuard<'_> {
     }
 }
 
+/// A spare that is being made.
+struct Preparing {
+    number: u64,
+    thread: JoinHandle<io::Result<Spare>>,
+}
+
 struct Driver<'a> {
     log: Log,
     shared: &'a Shared,
-    spare: Option<JoinHandle<io::Result<Spare>>>,
+    spare: Option<Preparing>,
+    /// Number of the segment whose spare could not be made: the rotation makes it, or refuses.
+    spare_failed: Option<u64>,
     /// Groups that were acknowledged under [`Durability::Interval`] and wait for their fsync.
     unsynced: Vec<Group>,
     sync_due: Option<Duration>,
@@ -103,7 +112,9 @@ impl Driver<'_> {
         let now = self.now();
         let due = match self.log.options().durability {
             Durability::Sync => now,
-            Durability::Interval(interval) => *self.sync_due.get_or_insert(now + interval),
+            Durability::Interval(interval) => {
+                *self.sync_due.get_or_insert(now.saturating_add(interval))
+            }
         };
         if now < due {
             return Ok(());
@@ -147,37 +158,47 @@ impl Driver<'_> {
     }
 
     /// Has the next segment prepared by a thread of its own, so that no append waits for it.
+    ///
+    /// This is tried once for each segment: a full disk would be filled and emptied anew by every append.
     fn prepare_spare(&mut self) {
         if self.spare.is_some() {
             return;
         }
-        if let Some(request) = self.log.spare_wanted() {
-            let thread = std::thread::Builder::new().name("stemedb-wal-spare".to_owned());
-            self.spare = thread.spawn(move || request.prepare()).ok();
+        let Some(request) = self.log.spare_wanted() else {
+            return;
+        };
+        let number = request.number;
+        if self.spare_failed == Some(number) {
+            return;
+        }
+        let thread = std::thread::Builder::new().name("stemedb-wal-spare".to_owned());
+        match thread.spawn(move || request.prepare()) {
+            Ok(thread) => self.spare = Some(Preparing { number, thread }),
+            Err(_) => self.spare_failed = Some(number),
         }
     }
 
     /// Takes the spare when it is ready, and waits for it where the next group needs it.
     fn join_spare(&mut self, payload_bytes: usize) {
-        let ready = |thread: &JoinHandle<_>| thread.is_finished();
         let needed = self.log.would_rotate(payload_bytes);
-        if !self
-            .spare
-            .as_ref()
-            .is_some_and(|thread| needed || ready(thread))
-        {
-            return;
+        let is_due = |spare: &Preparing| needed || spare.thread.is_finished();
+        if self.spare.as_ref().is_some_and(is_due) {
+            self.take_spare();
         }
-        // A spare that could not be made is made, or refused, by the rotation itself.
-        if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
-            self.log.give_spare(spare);
+    }
+
+    fn take_spare(&mut self) {
+        let Some(Preparing { number, thread }) = self.spare.take() else {
+            return;
+        };
+        match thread.join() {
+            Ok(Ok(spare)) => self.log.give_spare(spare),
+            Ok(Err(_)) | Err(_) => self.spare_failed = Some(number),
         }
     }
 
     fn close(mut self) -> Result<(), AppendError> {
-        if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
-            self.log.give_spare(spare);
-        }
+        self.take_spare();
         if self.log.is_poisoned() {
             return self.log.close();
         }

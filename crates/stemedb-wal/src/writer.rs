@@ -30,7 +30,8 @@ impl Writer {
     /// Appends records in order, in one group: after a crash all of them are there, or none.
     ///
     /// Together, with 16 bytes for each and padding, they must fit a group
-    /// ([`GROUP_PAYLOAD_BYTES_MAX`](crate::format::GROUP_PAYLOAD_BYTES_MAX)), or they are answered [`AppendError::TooLarge`].
+    /// ([`GROUP_PAYLOAD_BYTES_MAX`](crate::format::GROUP_PAYLOAD_BYTES_MAX)), or they are answered [`AppendError::TooLarge`]; no records
+    /// at all are answered [`AppendError::Empty`].
     pub fn append_all(&self, records: Vec<Vec<u8>>) -> Append {
         let (sender, answer) = oneshot::channel();
         let state = match Request::new(records, self.trust, Reply::Channel(sender)) {

@@ -11,7 +11,7 @@ use stemedb_wal::{AppendError, Journal};
 use tokio::sync::Mutex;
 
 use crate::faulty::{FaultyStore, Mode};
-use crate::support::{Kind, Pipeline, Place, claim, for_each_store, options, payload};
+use crate::support::{Kind, Pipeline, Place, claim, for_each_store, large_claim, options, payload};
 
 for_each_store! { stop_and_drop_are_quick }
 
@@ -85,6 +85,72 @@ fn an_ingestor_that_was_never_started_stops_and_drops() {
     let new = || Ingestor::new(Arc::clone(&journal), Arc::new(MemoryStore::new()));
     new().stop().unwrap();
     drop(new());
+}
+
+#[test]
+fn stop_and_drop_return_while_the_lock_of_the_journal_is_held() {
+    // The worker waited for the lock and the stop for the worker: one who held the lock and stopped waited for ever.
+    let place = Place::new(Kind::Memory);
+    let journal = Arc::new(Mutex::new(place.journal()));
+    for is_held_at_start in [true, false] {
+        for is_dropped in [true, false] {
+            let mut ingestor = Ingestor::new(Arc::clone(&journal), Arc::new(MemoryStore::new()));
+            let held = is_held_at_start.then(|| journal.blocking_lock());
+            ingestor.start();
+            let held = held.unwrap_or_else(|| journal.blocking_lock());
+            let never = ingestor.wait_applied(1);
+            let done = in_background(move || {
+                if is_dropped {
+                    drop(ingestor);
+                } else {
+                    ingestor.stop().unwrap();
+                }
+            });
+            done.recv_timeout(PATIENCE).unwrap();
+            assert!(matches!(never.wait(), Err(Error::Stopped)));
+            drop(held);
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_was_started_while_the_lock_was_held_begins_when_it_is_free() {
+    let place = Place::new(Kind::Memory);
+    let journal = Arc::new(Mutex::new(place.journal()));
+    let mut ingestor = Ingestor::new(Arc::clone(&journal), Arc::new(MemoryStore::new()));
+    let mut held = journal.blocking_lock();
+    ingestor.start();
+    held.append(payload(&claim(1))).unwrap();
+    let applied = in_background({
+        let applied = ingestor.wait_applied(1);
+        move || applied.wait()
+    });
+    assert!(waits(&applied));
+    drop(held);
+    applied.recv_timeout(PATIENCE).unwrap().unwrap();
+    ingestor.stop().unwrap();
+}
+
+#[test]
+fn appends_are_refused_where_the_worker_could_not_begin() {
+    // A worker that failed at its start held nothing back: the journal grew without end, and nothing of it was applied.
+    let place = Place::new(Kind::Memory);
+    let journal = Arc::new(Mutex::new(place.journal()));
+    let options = Options {
+        behind_bytes_max: 1 << 20,
+        threads: 0,
+        ..options()
+    };
+    let store = Arc::new(MemoryStore::new());
+    let mut ingestor = Ingestor::with_options(Arc::clone(&journal), store, options);
+    ingestor.start();
+    assert!(ingestor.wait_applied(0).wait().is_err());
+    let mut journal = journal.blocking_lock();
+    let answers = (0..100).map(|number| journal.append(payload(&large_claim(number))));
+    let accepted = answers.take_while(Result::is_ok).count();
+    assert!((60..70).contains(&accepted), "{accepted}");
+    let refused = journal.append(payload(&claim(1)));
+    assert!(matches!(refused, Err(AppendError::Backpressure { .. })));
 }
 
 #[test]
@@ -204,7 +270,7 @@ fn appends_wait_for_a_stalled_store_and_go_on_with_it() {
     let place = Place::new(Kind::Memory);
     let store = FaultyStore::new(Mode::Block);
     let options = Options {
-        behind_bytes_max: 16 << 10,
+        behind_bytes_max: 1 << 20,
         ..options()
     };
     let pipeline = pipeline_on(&store, &place, options.clone());
@@ -215,15 +281,15 @@ fn appends_wait_for_a_stalled_store_and_go_on_with_it() {
         move || {
             let mut answers = Vec::new();
             for number in 1..200 {
-                answers.push(writer.append(payload(&claim(number))).wait());
+                answers.push(writer.append(payload(&large_claim(number))).wait());
             }
             answers
         }
     });
-    assert!(waits(&loader), "200 groups are more than 16 KiB");
+    assert!(waits(&loader), "200 groups are more than 1 MiB");
     let state = pipeline.journal.blocking_lock().state();
     assert!(state.group_bytes > options.behind_bytes_max);
-    assert!(state.group_bytes < options.behind_bytes_max + (4 << 10));
+    assert!(state.group_bytes < options.behind_bytes_max + (20 << 10));
     store.set(Mode::Pass);
     let answers = loader.recv_timeout(PATIENCE).unwrap();
     assert!(answers.iter().all(Result::is_ok));
@@ -237,7 +303,7 @@ fn appends_that_waited_for_a_store_that_fails_are_refused() {
     let place = Place::new(Kind::Memory);
     let store = FaultyStore::new(Mode::Block);
     let options = Options {
-        behind_bytes_max: 16 << 10,
+        behind_bytes_max: 1 << 20,
         ..options()
     };
     let pipeline = pipeline_on(&store, &place, options);
@@ -249,7 +315,10 @@ fn appends_that_waited_for_a_store_that_fails_are_refused() {
         move || {
             let mut acknowledged = 0;
             loop {
-                match writer.append(payload(&claim(acknowledged + 1))).wait() {
+                match writer
+                    .append(payload(&large_claim(acknowledged + 1)))
+                    .wait()
+                {
                     Ok(_) => acknowledged += 1,
                     Err(error) => return (acknowledged, error),
                 }
@@ -314,5 +383,50 @@ fn a_checkpoint_is_made_after_bytes_and_after_idle_time() {
         }
     });
     checkpointed.recv_timeout(PATIENCE).unwrap();
+    pipeline.stop();
+}
+
+#[test]
+fn a_checkpoint_that_is_never_due_is_made_at_the_end() {
+    // When it was due was computed without regard to overflow, which ended the worker.
+    let place = Place::new(Kind::Memory);
+    let store = FaultyStore::new(Mode::Pass);
+    let never = Options {
+        checkpoint_after: Duration::MAX,
+        ..options()
+    };
+    let pipeline = pipeline_on(&store, &place, never);
+    pipeline.ingest(&[claim(1)]);
+    pipeline.ingest(&[claim(2)]);
+    assert_eq!(store.persists(), 0);
+    pipeline.stop();
+    assert_eq!(store.persists(), 1);
+}
+
+#[test]
+fn groups_without_records_hold_no_append_back() {
+    // Bytes of groups without records were not told as consumed: a journal that begins with many of them took no appends.
+    const EMPTY_GROUPS: usize = 12_000;
+    let place = Place::new(Kind::Memory);
+    let locked = stemedb_wal::Options::default().lock(place.wal()).unwrap();
+    let mut log = locked.open(&[]).unwrap();
+    for _ in 0..EMPTY_GROUPS {
+        log.write(log.begin_group()).unwrap();
+    }
+    log.close().unwrap();
+    let options = Options {
+        behind_bytes_max: 1 << 20,
+        ..options()
+    };
+    let journal = place.journal();
+    assert!(journal.state().group_bytes > options.behind_bytes_max);
+    let store: Arc<dyn KVStore> = Arc::new(MemoryStore::new());
+    let pipeline = Pipeline::start(journal, store, options);
+    pipeline.settle();
+    let appended = in_background({
+        let writer = pipeline.writer.clone();
+        move || writer.append(payload(&claim(1))).wait()
+    });
+    appended.recv_timeout(PATIENCE).unwrap().unwrap();
     pipeline.stop();
 }

@@ -21,6 +21,8 @@ mod quarantine; // what cannot be applied, and that the stream goes on
 #[cfg(test)]
 mod recovery; // crashes, replay, duplicates counted once
 #[cfg(test)]
+mod settings; // settings out of their limits
+#[cfg(test)]
 mod specification; // the tests that the specification names
 #[cfg(test)]
 mod support; // journal, store and ingestor of one test, and made-up records

@@ -246,6 +246,16 @@ pub(crate) fn claim_about(subject: &str, number: u64) -> Record {
     ))
 }
 
+/// An assertion of about 16 KiB: 64 of them are a MiB.
+pub(crate) fn large_claim(number: u64) -> Record {
+    Record::from(Assertion::new(
+        Subject::new("large").unwrap(),
+        Predicate::new("text").unwrap(),
+        Object::text(format!("{number:08}").repeat(2 << 10)),
+        agent(),
+    ))
+}
+
 pub(crate) fn vote_on(assertion: RecordId, weight: f64) -> Record {
     Record::from(Vote::new(assertion, agent(), Weight::new(weight).unwrap()))
 }

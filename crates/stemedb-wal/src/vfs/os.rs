@@ -59,7 +59,11 @@ impl Vfs for OsVfs {
             at = path.parent();
         }
         for path in missing.into_iter().rev() {
-            fs::create_dir(path)?;
+            match fs::create_dir(path) {
+                // Somebody else made it in this very moment.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+                made => made?,
+            }
             let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
             self.sync_directory(parent.unwrap_or(Path::new(".")))?;
         }

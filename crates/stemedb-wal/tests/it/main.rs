@@ -3,15 +3,23 @@
 #[cfg(test)]
 mod append; // appending, reopening, reading back
 #[cfg(test)]
+mod creation; // directories that are made, found made, or in the way
+#[cfg(test)]
 mod damage; // a small journal, damaged at every byte
 #[cfg(test)]
 mod failure; // operations that fail, one at a time
 #[cfg(test)]
 mod golden; // bytes that were written once
 #[cfg(test)]
+mod hooked; // a simulated disk with a hook in front of it
+#[cfg(test)]
+mod misread; // reads that are short, or zeros
+#[cfg(test)]
 mod refusal; // segments missing, swapped, foreign; stores that do not fit
 #[cfg(test)]
 mod simulation; // random work, faults and power losses on a simulated disk
+#[cfg(test)]
+mod spare; // spares that cannot be made
 #[cfg(test)]
 mod story; // the words in which the tests of damage are written
 #[cfg(test)]

@@ -200,6 +200,27 @@ fn appends_are_refused_once_the_consumer_has_failed() {
 }
 
 #[test]
+fn appends_are_refused_where_the_consumer_could_not_begin() {
+    let disk = disk();
+    let mut journal = open(quiet(&disk));
+    journal.append([1; 2000]).unwrap();
+    journal.watch().refuse_beyond(1000);
+    journal.append([2; 10]).unwrap();
+    journal.append([3; 2000]).unwrap();
+    let refused = journal.append([4; 10]);
+    assert!(
+        matches!(
+            refused,
+            Err(AppendError::Backpressure {
+                limit_bytes: 1000,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn appends_go_on_once_the_consumer_is_gone() {
     let disk = disk();
     let mut journal = open(quiet(&disk));
@@ -337,6 +358,24 @@ fn an_interval_is_synced_when_it_is_over_and_at_the_end() {
 }
 
 #[test]
+fn an_interval_without_end_is_synced_at_the_end() {
+    // The end of the interval was computed without regard to overflow, which ended the log thread.
+    let disk = disk();
+    let options = Options {
+        durability: Durability::Interval(Duration::MAX),
+        idle_after: Duration::MAX,
+        ..options(&disk)
+    };
+    let mut journal = open(options);
+    assert_eq!(journal.append(*b"a").unwrap(), 1);
+    assert_eq!(journal.append(*b"b").unwrap(), 2);
+    assert_eq!(journal.watch().durable_sequence(), 0);
+    journal.close().unwrap();
+    disk.crash(1);
+    assert_eq!(in_files(&disk).len(), 2);
+}
+
+#[test]
 fn no_space_for_the_next_segment_refuses_appends_until_the_journal_is_opened_again() {
     let disk = disk();
     let mut journal = open(quiet(&disk));
@@ -415,6 +454,47 @@ fn an_idle_log_covers_its_last_group_exactly_once() {
     let groups = read(&files, 1).unwrap();
     assert_eq!(groups.len(), 3);
     assert_eq!(groups[2].header.durable_upto, 2);
+}
+
+#[test]
+fn a_log_thread_that_panics_is_a_failure_that_everybody_hears_of() {
+    // Only the end was noted: the journal looked sound to whoever asked for its failure, and took nothing more.
+    let disk = disk();
+    let mut journal = open(quiet(&disk));
+    let watch = journal.watch();
+    journal.append(*b"a").unwrap();
+    journal
+        .writer()
+        .append_all_then(vec![b"b".to_vec()], |_| panic!("it was told to panic"));
+    let mut reader = journal.reader(Start::Beginning).unwrap();
+    while reader.wait(LONG) == Wake::Groups {
+        reader.next_group().unwrap();
+    }
+    assert_eq!(reader.wait(LONG), Wake::Ended);
+    assert!(matches!(watch.failure(), Some(AppendError::Closed)));
+    assert!(matches!(journal.append(*b"c"), Err(AppendError::Closed)));
+    assert!(matches!(journal.close(), Err(AppendError::Closed)));
+}
+
+#[test]
+fn an_end_that_was_asked_for_is_no_failure() {
+    let disk = disk();
+    let journal = open(quiet(&disk));
+    let watch = journal.watch();
+    journal.close().unwrap();
+    assert!(watch.failure().is_none());
+}
+
+#[test]
+fn an_append_of_no_records_is_refused_and_writes_nothing() {
+    // A group without records was written, and the answer named a sequence that was not given out as its last one.
+    let disk = disk();
+    let mut journal = open(quiet(&disk));
+    let before = disk.files();
+    let refused = journal.writer().append_all(Vec::new()).wait();
+    assert!(matches!(refused, Err(AppendError::Empty)), "{refused:?}");
+    assert!(disk.files() == before);
+    assert_eq!(journal.append(*b"a").unwrap(), 1);
 }
 
 #[test]

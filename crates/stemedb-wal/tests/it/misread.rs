@@ -1,0 +1,121 @@
+//! Reads that give less than is there, or zeros, once or always.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::hooked::{Hook, HookedDisk};
+use crate::story::{directory, options, read, segment_count};
+use stemedb_testkit::disk::SimDisk;
+use stemedb_wal::vfs::Vfs;
+use stemedb_wal::{Error, Log, Options, Trust};
+
+#[derive(Clone, Copy, Debug)]
+enum Wrong {
+    /// As if the file ended there.
+    Nothing,
+    Half,
+    Zeros,
+    /// The second half of what was read is zeros.
+    HalfZeros,
+}
+
+/// Reads from `first` up to `end` are wrong.
+#[derive(Debug)]
+struct Misread {
+    wrong: Wrong,
+    first: u64,
+    end: u64,
+    done: AtomicU64,
+}
+
+impl Hook for Misread {
+    fn read(&self, bytes: &mut [u8]) -> usize {
+        let number = self.done.fetch_add(1, Ordering::Relaxed);
+        if !(self.first..self.end).contains(&number) {
+            return bytes.len();
+        }
+        let half = bytes.len() / 2;
+        match self.wrong {
+            Wrong::Nothing => return 0,
+            Wrong::Half => return half,
+            Wrong::Zeros => bytes.fill(0),
+            Wrong::HalfZeros => bytes.iter_mut().skip(half).for_each(|byte| *byte = 0),
+        }
+        bytes.len()
+    }
+}
+
+fn open(disk: &SimDisk, misread: &Arc<Misread>) -> Result<Log, Error> {
+    let options = Options {
+        vfs: Arc::new(HookedDisk {
+            disk: disk.clone(),
+            hook: Arc::clone(misread),
+        }),
+        ..options(disk)
+    };
+    options.lock(directory())?.open(&[])
+}
+
+/// Three acknowledged groups in one segment that was not closed.
+fn crashed() -> SimDisk {
+    let disk = SimDisk::new();
+    disk.create_directory(directory()).unwrap();
+    let mut log = options(&disk).lock(directory()).unwrap().open(&[]).unwrap();
+    for n in 1..4 {
+        let mut builder = log.begin_group();
+        builder.push(&[n; 300], Trust::Unverified);
+        log.write(builder).unwrap();
+        log.sync().unwrap();
+    }
+    SimDisk::with_files(&disk.files())
+}
+
+fn record_count(disk: &SimDisk) -> usize {
+    let files = disk.files();
+    let groups = read(&files, segment_count(&files)).unwrap();
+    groups.iter().map(|group| group.records.len()).sum()
+}
+
+#[test]
+fn one_read_that_is_short_or_zeros_loses_nothing() {
+    // Recovery believed a read that ended early, or gave zeros, and rewrote the segment without the acknowledged groups behind.
+    for wrong in [Wrong::Nothing, Wrong::Half, Wrong::Zeros, Wrong::HalfZeros] {
+        for first in 0.. {
+            let disk = crashed();
+            let misread = Arc::new(Misread {
+                wrong,
+                first,
+                end: first + 1,
+                done: AtomicU64::new(0),
+            });
+            let result = open(&disk, &misread);
+            if misread.done.load(Ordering::Relaxed) <= first {
+                assert!(first >= 3, "opening reads more than that");
+                break;
+            }
+            drop(result);
+            let log = options(&disk).lock(directory()).unwrap().open(&[]);
+            let head = log.unwrap().head().map(|head| head.sequence);
+            assert_eq!(head, Some(3), "{wrong:?} at read {first}");
+            assert_eq!(record_count(&disk), 3, "{wrong:?} at read {first}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_always_ends_early_is_refused_and_left_alone() {
+    let disk = crashed();
+    let before = disk.files();
+    let misread = Arc::new(Misread {
+        wrong: Wrong::Nothing,
+        first: 0,
+        end: u64::MAX,
+        done: AtomicU64::new(0),
+    });
+    match open(&disk, &misread).unwrap_err() {
+        Error::Io { source, .. } => assert_eq!(source.kind(), io::ErrorKind::UnexpectedEof),
+        other => panic!("{other:?}"),
+    }
+    assert!(disk.files() == before);
+}
