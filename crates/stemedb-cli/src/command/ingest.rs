@@ -18,6 +18,7 @@ use crate::{
 mod load;
 mod outlet;
 mod parse;
+mod place;
 mod progress;
 mod read;
 
@@ -62,6 +63,7 @@ struct Summary {
 pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> {
     let stopwatch = Stopwatch::start();
     let total_bytes = input::check(&args.files)?;
+    place::check(&args, context.dir())?;
     let db = open(context)?;
     // Only who holds the database may begin the files of another ingest anew.
     let outlets = Outlets::create(&args)?;
