@@ -19,7 +19,7 @@ mod output;
 mod text;
 
 use command::Context;
-use failure::{Exit, Failure};
+use failure::{Exit, Failure, say_failure};
 use output::{Output, say};
 
 fn main() -> ExitCode {
@@ -49,9 +49,7 @@ fn end_with(result: Result<Exit, Failure>) -> Exit {
     match result {
         Ok(exit) => exit,
         Err(failure) => {
-            if let Failure::Said { text, .. } = &failure {
-                say(format_args!("error: {text}"));
-            }
+            say_failure(&failure);
             failure.exit()
         }
     }

@@ -82,6 +82,7 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
     let End {
         tally,
         last,
+        damaged,
         unshown,
     } = load.end();
     if unshown > 0 {
@@ -94,7 +95,7 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
     let answered = answer(context, tally, sequences, stopwatch);
     let closed = db.close().map_err(Failure::from);
     loaded.and(answered).and(closed)?;
-    Ok(match tally.rejected {
+    Ok(match tally.rejected + damaged {
         0 => Exit::Fine,
         _ => Exit::Found,
     })
