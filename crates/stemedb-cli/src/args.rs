@@ -150,8 +150,8 @@ pub(crate) struct OneId {
 /// Which part of a list to show.
 #[derive(Debug, Args)]
 pub(crate) struct Part {
-    /// Show at most so many
-    #[arg(long, value_name = "COUNT")]
+    /// Show at most so many, at least 1
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Continue after the entry with this cursor
     #[arg(long, value_name = "CURSOR")]

@@ -98,6 +98,21 @@ fn bad_usage_is_2() {
         assert_eq!(run.stdout, "");
         assert_ne!(run.stderr, "");
     }
+    for listing in [
+        &["subject", "x"][..],
+        &["subjects"],
+        &["votes", "x"],
+        &["epochs"],
+        &["quarantine", "list"],
+    ] {
+        let run = home.run(listing.iter().chain(&["--limit", "0"])).ended(2);
+        assert_eq!(run.stdout, "");
+        assert!(
+            run.stderr.contains("'0'") && run.stderr.contains("1.."),
+            "{}",
+            run.stderr
+        );
+    }
     home.run(["ingest", "not-there"])
         .failed(2, &["not-there", "No such file"]);
     home.run(["ingest", "."]).failed(2, &[".: is a directory"]);
