@@ -37,6 +37,12 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     io::read_to_string(open(path)?)
 }
 
+/// Whether `path` is a directory in which something lies.
+pub(crate) fn holds_files(path: &Path) -> bool {
+    path.read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
+}
+
 /// Whether both paths lead to one file, through whatever links.
 pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     let resolved = [one, other].map(resolve);
