@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -32,9 +32,16 @@ pub(crate) fn create_secret(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// The whole text of `path`.
-pub(crate) fn read_text(path: &Path) -> io::Result<String> {
-    io::read_to_string(open(path)?)
+/// The whole text of `path`, which may be `bytes_max` bytes long; a device may never end.
+pub(crate) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+    let mut text = Vec::new();
+    let one_more = bytes_max.saturating_add(1);
+    open(path)?.take(one_more).read_to_end(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > bytes_max) {
+        let text = format!("is longer than {bytes_max} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Whether `path` is a directory in which something lies.

@@ -134,6 +134,22 @@ fn bad_configuration_is_78() {
     assert_eq!(output.status.code(), Some(78));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_refused() {
+    let endless = "/dev/zero";
+    if !std::path::Path::new(endless).exists() {
+        eprintln!("skipped: there is no {endless}");
+        return;
+    }
+    let home = Home::new();
+    home.run(["sign", "--key", endless])
+        .failed(2, &[endless, "longer than 512 bytes"]);
+    std::os::unix::fs::symlink(endless, home.path("stemedb.toml")).unwrap();
+    home.run(["stats"])
+        .failed(78, &["stemedb.toml", "longer than 1048576 bytes"]);
+}
+
 #[test]
 fn a_full_device_for_the_answer_is_one_error() {
     let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
