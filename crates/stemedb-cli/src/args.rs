@@ -106,6 +106,13 @@ pub(crate) enum Command {
     Completions(Completions),
 }
 
+impl Command {
+    /// Whether the command depends on settings beyond its own flags.
+    pub(crate) const fn needs_settings(&self) -> bool {
+        !matches!(self, Self::Keygen(_) | Self::Completions(_))
+    }
+}
+
 /// A kind of store, as it is written on the command line and in the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StoreName {

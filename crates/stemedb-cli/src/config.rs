@@ -122,6 +122,13 @@ pub(crate) fn resolve(
     merge(flags, variable, written)
 }
 
+/// What `flags` say, and the defaults.
+pub(crate) fn from_flags(flags: &Flags) -> Result<Settings, Failure> {
+    let path = FILE.into();
+    let content = Content::default();
+    merge(flags, |_| None, Written { path, content })
+}
+
 fn merge(
     flags: &Flags,
     variable: impl Fn(&'static str) -> Option<OsString>,

@@ -36,7 +36,15 @@ fn run() -> Exit {
         Ok(cli) => cli,
         Err(answer) => return end_with(print_help(&answer)),
     };
-    let settings = match config::resolve(&cli.flags, std::env::var_os) {
+    let resolved = config::resolve(&cli.flags, std::env::var_os).or_else(|failure| {
+        // What is set wrong does not stand in the way of what does not depend on it.
+        if cli.command.needs_settings() {
+            Err(failure)
+        } else {
+            config::from_flags(&cli.flags)
+        }
+    });
+    let settings = match resolved {
         Ok(settings) => settings,
         Err(failure) => return end_with(Err(failure)),
     };

@@ -134,6 +134,19 @@ fn bad_configuration_is_78() {
     assert_eq!(output.status.code(), Some(78));
 }
 
+#[test]
+fn bad_configuration_does_not_block_what_needs_none() {
+    let home = Home::new();
+    home.write("stemedb.toml", "nonsense");
+    home.run(["completions", "bash"]).fine();
+    home.run(["help", "ingest"]).fine();
+    let made = home.run(["keygen", "my.key", "--json"]).fine().json();
+    assert_eq!(made["file"], "my.key");
+    for args in [&["config"][..], &["stats"], &["init"]] {
+        home.run(args).failed(78, &["stemedb.toml:1"]);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_without_an_end_is_refused() {
