@@ -26,6 +26,9 @@ use load::{End, Load, OnReject};
 use outlet::Outlets;
 use progress::Progress;
 
+/// Bytes of groups that the store may be behind the journal; what it is behind takes memory.
+const BEHIND_BYTES_MAX: u64 = 32 << 20;
+
 /// What became of the lines so far; only what is known for certain is counted.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Tally {
@@ -104,6 +107,7 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
 fn open(context: &Context) -> Result<Database, Failure> {
     let dir = context.dir();
     let builder = Database::builder().create(Create::IfMissing);
+    let builder = builder.behind_bytes_max(BEHIND_BYTES_MAX);
     let db = builder.store(context.store()).open(dir)?;
     if db.was_created() {
         let note = format!("created a database in {}", shown(dir));

@@ -32,10 +32,10 @@ use crate::{
 };
 
 /// Chunks that are parsed or wait for it.
-const PARSING_MAX: usize = 6;
+const PARSING_MAX: usize = 4;
 
 /// Chunks that are submitted and not durable yet.
-const FLYING_MAX: usize = 8;
+const FLYING_MAX: usize = 4;
 
 /// What a rejected line does to those behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Chunks that are read ahead.
-const CHUNKS_AHEAD_MAX: usize = 4;
+const CHUNKS_AHEAD_MAX: usize = 2;
 
 /// What the reading thread has to say.
 #[derive(Debug)]
