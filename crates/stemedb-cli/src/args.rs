@@ -106,6 +106,13 @@ pub(crate) enum Command {
     Completions(Completions),
 }
 
+impl Command {
+    /// Whether the command depends on settings beyond its own flags.
+    pub(crate) const fn needs_settings(&self) -> bool {
+        !matches!(self, Self::Keygen(_) | Self::Completions(_))
+    }
+}
+
 /// A kind of store, as it is written on the command line and in the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StoreName {
@@ -150,8 +157,8 @@ pub(crate) struct OneId {
 /// Which part of a list to show.
 #[derive(Debug, Args)]
 pub(crate) struct Part {
-    /// Show at most so many
-    #[arg(long, value_name = "COUNT")]
+    /// Show at most so many, at least 1
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Continue after the entry with this cursor
     #[arg(long, value_name = "CURSOR")]

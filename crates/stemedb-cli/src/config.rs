@@ -22,6 +22,9 @@ mod tests;
 /// The settings file that is read where the program is started, if it is there.
 const FILE: &str = "stemedb.toml";
 
+/// Length of a settings file at most.
+const BYTES_MAX: u64 = 1 << 20;
+
 const DIR_DEFAULT: &str = "./stemedb-data";
 
 /// Where a setting is from.
@@ -119,6 +122,13 @@ pub(crate) fn resolve(
     merge(flags, variable, written)
 }
 
+/// What `flags` say, and the defaults.
+pub(crate) fn from_flags(flags: &Flags) -> Result<Settings, Failure> {
+    let path = FILE.into();
+    let content = Content::default();
+    merge(flags, |_| None, Written { path, content })
+}
+
 fn merge(
     flags: &Flags,
     variable: impl Fn(&'static str) -> Option<OsString>,
@@ -193,7 +203,7 @@ fn read_file(named: Option<PathBuf>) -> Result<Written, Failure> {
     let is_named = named.is_some();
     let path = named.unwrap_or_else(|| FILE.into());
     let name = path.display().to_string();
-    let content = match file::read_text(&path) {
+    let content = match file::read_text(&path, BYTES_MAX) {
         Ok(text) => parse(&name, &text)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Content::default(),
         Err(error) => return Err(Failure::file(Exit::Configuration, &name, &error)),

@@ -4,6 +4,8 @@ use std::{fmt::Write as _, io};
 
 use stemedb::ErrorKind;
 
+use crate::output;
+
 /// What the program tells the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -120,6 +122,13 @@ const fn exit_for(kind: ErrorKind) -> Exit {
         ErrorKind::Corruption | ErrorKind::Unsupported | ErrorKind::Internal | _ => {
             Exit::Corruption
         }
+    }
+}
+
+/// Says what went wrong to standard error, in one line.
+pub(crate) fn say_failure(failure: &Failure) {
+    if let Failure::Said { text, .. } = failure {
+        output::say(format_args!("error: {text}"));
     }
 }
 

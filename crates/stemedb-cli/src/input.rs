@@ -65,6 +65,16 @@ fn check_one(path: &Path) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
+/// The path by which the input `path` can be compared with files.
+pub(crate) fn place(path: &Path) -> &Path {
+    // Where there is no such path, it is no file that exists.
+    if path == Path::new(STDIN) {
+        Path::new("/dev/stdin")
+    } else {
+        path
+    }
+}
+
 /// How `path` is called in messages and results.
 pub(crate) fn name(path: &Path) -> String {
     path.display().to_string()

@@ -19,15 +19,18 @@ mod output;
 mod text;
 
 use command::Context;
-use failure::{Exit, Failure};
+use failure::{Exit, Failure, say_failure};
 use output::{Output, say};
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
-    // An engine below us may panic on damage; the hook has said so.
-    let ended = panic::catch_unwind(AssertUnwindSafe(run));
-    let exit = ended.unwrap_or(Exit::Corruption);
-    ExitCode::from(exit.code())
+    ExitCode::from(guarded(run).code())
+}
+
+/// Does `work`, and ends in order even if it panics: an engine below us may do so on damage.
+fn guarded(work: impl FnOnce() -> Exit) -> Exit {
+    // The hook has said what is wrong.
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Exit::Corruption)
 }
 
 /// Does what the command line asks for, and says what went wrong.
@@ -36,7 +39,15 @@ fn run() -> Exit {
         Ok(cli) => cli,
         Err(answer) => return end_with(print_help(&answer)),
     };
-    let settings = match config::resolve(&cli.flags, std::env::var_os) {
+    let resolved = config::resolve(&cli.flags, std::env::var_os).or_else(|failure| {
+        // What is set wrong does not stand in the way of what does not depend on it.
+        if cli.command.needs_settings() {
+            Err(failure)
+        } else {
+            config::from_flags(&cli.flags)
+        }
+    });
+    let settings = match resolved {
         Ok(settings) => settings,
         Err(failure) => return end_with(Err(failure)),
     };
@@ -49,9 +60,7 @@ fn end_with(result: Result<Exit, Failure>) -> Exit {
     match result {
         Ok(exit) => exit,
         Err(failure) => {
-            if let Failure::Said { text, .. } = &failure {
-                say(format_args!("error: {text}"));
-            }
+            say_failure(&failure);
             failure.exit()
         }
     }
@@ -71,10 +80,39 @@ fn print_help(answer: &clap::Error) -> Result<Exit, Failure> {
 
 /// Makes one line of a panic.
 fn say_panic(panic: &PanicHookInfo<'_>) {
-    let message = panic.payload_as_str().unwrap_or("no message");
     let place = panic.location().map(ToString::to_string);
-    let place = place.unwrap_or_else(|| "unknown place".to_owned());
-    say(format_args!(
+    say(panic_line(panic.payload_as_str(), place.as_deref()));
+}
+
+fn panic_line(message: Option<&str>, place: Option<&str>) -> String {
+    let message = message.unwrap_or("no message");
+    let place = place.unwrap_or("unknown place");
+    format!(
         "error: internal failure at {place}: {message}; run `stemedb verify`, and report this if it finds nothing"
-    ));
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{guarded, panic_line};
+    use crate::{failure::Exit, text::printable};
+
+    #[test]
+    fn a_panic_ends_with_the_code_of_corruption() {
+        assert_eq!(guarded(|| Exit::Found).code(), 1);
+        let ended = guarded(|| panic!("an engine found damage"));
+        assert_eq!(ended.code(), 5);
+    }
+
+    #[test]
+    fn a_panic_is_said_in_one_line() {
+        let line = panic_line(Some("left: 1\nright: 2"), Some("engine.rs:7:9"));
+        let said = printable(&line);
+        assert_eq!(said.lines().count(), 1);
+        assert!(
+            said.starts_with("error: internal failure at engine.rs:7:9: left: 1\\nright: 2;"),
+            "{said}"
+        );
+        assert!(panic_line(None, None).contains("at unknown place: no message"));
+    }
 }

@@ -18,12 +18,16 @@ use crate::{
 mod load;
 mod outlet;
 mod parse;
+mod place;
 mod progress;
 mod read;
 
 use load::{End, Load, OnReject};
 use outlet::Outlets;
 use progress::Progress;
+
+/// Bytes of groups that the store may be behind the journal; what it is behind takes memory.
+const BEHIND_BYTES_MAX: u64 = 32 << 20;
 
 /// What became of the lines so far; only what is known for certain is counted.
 #[derive(Debug, Default, Clone, Copy)]
@@ -62,6 +66,7 @@ struct Summary {
 pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> {
     let stopwatch = Stopwatch::start();
     let total_bytes = input::check(&args.files)?;
+    place::check(&args, context.dir())?;
     let db = open(context)?;
     // Only who holds the database may begin the files of another ingest anew.
     let outlets = Outlets::create(&args)?;
@@ -80,6 +85,7 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
     let End {
         tally,
         last,
+        damaged,
         unshown,
     } = load.end();
     if unshown > 0 {
@@ -92,7 +98,7 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
     let answered = answer(context, tally, sequences, stopwatch);
     let closed = db.close().map_err(Failure::from);
     loaded.and(answered).and(closed)?;
-    Ok(match tally.rejected {
+    Ok(match tally.rejected + damaged {
         0 => Exit::Fine,
         _ => Exit::Found,
     })
@@ -101,6 +107,7 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
 fn open(context: &Context) -> Result<Database, Failure> {
     let dir = context.dir();
     let builder = Database::builder().create(Create::IfMissing);
+    let builder = builder.behind_bytes_max(BEHIND_BYTES_MAX);
     let db = builder.store(context.store()).open(dir)?;
     if db.was_created() {
         let note = format!("created a database in {}", shown(dir));

@@ -9,6 +9,7 @@ use super::{Context, record::print_rows};
 use crate::{
     args::Journal,
     failure::{Exit, Failure},
+    file,
     output::{Form, Output},
     text::{self, grouped, printable},
 };
@@ -202,6 +203,10 @@ fn print_group(output: &mut Output, group: &DumpedGroup) -> Result<(), Failure> 
 }
 
 fn salvage(context: &mut Context, destination: &Path) -> Result<Exit, Failure> {
+    if file::holds_files(destination) {
+        let text = format!("{} is not empty", destination.display());
+        return Err(Failure::new(Exit::Usage, text).advise("name a new directory"));
+    }
     let report = maintenance::salvage(context.dir(), destination)?;
     let salvaged = Salvaged::from(report);
     let output = &mut context.output;

@@ -18,6 +18,9 @@ use crate::{
     text::counted,
 };
 
+/// Length of a file of a key at most; `keygen` writes 65 bytes.
+const KEY_BYTES_MAX: u64 = 512;
+
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: Sign) -> Result<Exit, Failure> {
     let key = read_key(&args.key)?;
@@ -41,7 +44,8 @@ pub(super) fn run(context: &mut Context, args: Sign) -> Result<Exit, Failure> {
 
 fn read_key(path: &Path) -> Result<SigningKey, Failure> {
     let name = input::name(path);
-    let text = file::read_text(path).map_err(|error| Failure::file(Exit::Usage, &name, &error))?;
+    let text = file::read_text(path, KEY_BYTES_MAX)
+        .map_err(|error| Failure::file(Exit::Usage, &name, &error))?;
     let secret = text.trim_end().parse::<RecordId>().ok();
     let secret = secret.ok_or_else(|| {
         let text = format!("{name}: is no key; `stemedb keygen FILE` writes one");

@@ -1,6 +1,6 @@
 //! `subject`: what is claimed about it, and who disagrees.
 
-use stemedb::{Predicate, Record, Subject, View};
+use stemedb::{Page, Predicate, Record, Sequence, Subject, View};
 
 use super::{Context, listing, page, record};
 use crate::{
@@ -18,6 +18,9 @@ const GATHERED_MAX: u64 = 100_000;
 
 /// Names that are proposed in place of one that is not known.
 const NEAR_MAX: usize = 5;
+
+/// Assertions among which predicates are looked for that can be proposed.
+const SEARCHED_MAX: usize = 10_000;
 
 /// Characters by which a name is near another: what both begin with.
 const NEAR_CHARS: usize = 4;
@@ -37,7 +40,7 @@ pub(super) fn run(context: &mut Context, args: &OneSubject) -> Result<Exit, Fail
         if page.after.is_some() {
             return Ok(Exit::Fine);
         }
-        return Err(unknown(&view, &subject, predicate.as_ref())?);
+        return Err(unknown(&view, &subject, predicate.as_ref(), page.as_of)?);
     }
     let output = &mut context.output;
     if output.form() == Form::Json {
@@ -78,6 +81,7 @@ fn unknown(
     view: &View,
     subject: &Subject,
     predicate: Option<&Predicate>,
+    as_of: Option<Sequence>,
 ) -> Result<Failure, Failure> {
     let name = printable(subject.as_str());
     let about = predicate.map(|it| format!(" with predicate \"{}\"", printable(it.as_str())));
@@ -86,7 +90,15 @@ fn unknown(
         about.unwrap_or_default()
     );
     let failure = Failure::new(Exit::NotFound, text);
-    let near = near(view, subject)?;
+    let page = Page { as_of, after: None };
+    if predicate.is_some() {
+        let known = predicates(view, subject, &page)?;
+        if !known.is_empty() {
+            let known = format!("it has predicates {}", known.join(", "));
+            return Ok(failure.advise(&known));
+        }
+    }
+    let near = near(view, subject, &page)?;
     Ok(if near.is_empty() {
         failure.advise("`stemedb subjects` lists what there is")
     } else {
@@ -94,14 +106,33 @@ fn unknown(
     })
 }
 
+/// The first few predicates of a subject.
+fn predicates(view: &View, subject: &Subject, page: &Page) -> Result<Vec<String>, Failure> {
+    let mut names: Vec<String> = Vec::new();
+    let found = view.assertions(subject, None, page)?;
+    for entry in found.take(SEARCHED_MAX) {
+        let Record::Assertion(assertion) = entry?.value.record else {
+            continue;
+        };
+        let name = format!("\"{}\"", printable(assertion.predicate.as_str()));
+        // They come in order, so one that was seen is the last one seen.
+        if names.last() == Some(&name) {
+            continue;
+        }
+        if names.len() == NEAR_MAX {
+            names.push("...".to_owned());
+            break;
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
 /// A few subjects that begin like this one.
-fn near(view: &View, subject: &Subject) -> Result<Vec<String>, Failure> {
+fn near(view: &View, subject: &Subject, page: &Page) -> Result<Vec<String>, Failure> {
     let prefix: String = subject.as_str().chars().take(NEAR_CHARS).collect();
     let mut names = Vec::new();
-    for entry in view
-        .subjects(&prefix, &stemedb::Page::default())?
-        .take(NEAR_MAX)
-    {
+    for entry in view.subjects(&prefix, page)?.take(NEAR_MAX) {
         names.push(format!("\"{}\"", printable(entry?.value.subject.as_str())));
     }
     Ok(names)

@@ -8,7 +8,7 @@ use crate::{
     args::Verify,
     failure::{Exit, Failure},
     output::{Form, Output, Style},
-    text::{grouped, printable},
+    text::{counted, grouped, printable},
 };
 
 /// The answer with `--json`.
@@ -111,6 +111,16 @@ impl<'a> Found<'a> {
     }
 }
 
+/// How many problems there are, and how many of them are shown if not all are.
+fn found(count: u64, shown: u64) -> String {
+    let found = counted(count, "problem", "problems");
+    if shown < count {
+        format!("{found}, {} of them shown", grouped(shown))
+    } else {
+        found
+    }
+}
+
 fn print(output: &mut Output, report: &VerifyReport) -> Result<(), Failure> {
     for problem in &report.problems {
         let line = Found::of(problem).line();
@@ -119,9 +129,8 @@ fn print(output: &mut Output, report: &VerifyReport) -> Result<(), Failure> {
     let verdict = match report.problems_count {
         0 => output.styled(Style::Bold, "no problems"),
         count => {
-            let shown = grouped(u64::try_from(report.problems.len()).unwrap_or(u64::MAX));
-            let text = format!("{} problems, {shown} of them shown", grouped(count));
-            output.styled(Style::Warn, text)
+            let shown = u64::try_from(report.problems.len()).unwrap_or(u64::MAX);
+            output.styled(Style::Warn, found(count, shown))
         }
     };
     output.line(verdict)?;
@@ -141,4 +150,16 @@ fn print(output: &mut Output, report: &VerifyReport) -> Result<(), Failure> {
             ("index entries", grouped(report.index_entries)),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::found;
+
+    #[test]
+    fn problems_are_counted_and_named_as_shown_only_if_some_are_not() {
+        assert_eq!(found(1, 1), "1 problem");
+        assert_eq!(found(2, 2), "2 problems");
+        assert_eq!(found(1200, 1000), "1,200 problems, 1,000 of them shown");
+    }
 }

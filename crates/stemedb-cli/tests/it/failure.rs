@@ -98,6 +98,21 @@ fn bad_usage_is_2() {
         assert_eq!(run.stdout, "");
         assert_ne!(run.stderr, "");
     }
+    for listing in [
+        &["subject", "x"][..],
+        &["subjects"],
+        &["votes", "x"],
+        &["epochs"],
+        &["quarantine", "list"],
+    ] {
+        let run = home.run(listing.iter().chain(&["--limit", "0"])).ended(2);
+        assert_eq!(run.stdout, "");
+        assert!(
+            run.stderr.contains("'0'") && run.stderr.contains("1.."),
+            "{}",
+            run.stderr
+        );
+    }
     home.run(["ingest", "not-there"])
         .failed(2, &["not-there", "No such file"]);
     home.run(["ingest", "."]).failed(2, &[".: is a directory"]);
@@ -117,6 +132,35 @@ fn bad_configuration_is_78() {
     let mut command = home.command(["config"]);
     let output = command.env("STEMEDB_JSON", "maybe").output().unwrap();
     assert_eq!(output.status.code(), Some(78));
+}
+
+#[test]
+fn bad_configuration_does_not_block_what_needs_none() {
+    let home = Home::new();
+    home.write("stemedb.toml", "nonsense");
+    home.run(["completions", "bash"]).fine();
+    home.run(["help", "ingest"]).fine();
+    let made = home.run(["keygen", "my.key", "--json"]).fine().json();
+    assert_eq!(made["file"], "my.key");
+    for args in [&["config"][..], &["stats"], &["init"]] {
+        home.run(args).failed(78, &["stemedb.toml:1"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_refused() {
+    let endless = "/dev/zero";
+    if !std::path::Path::new(endless).exists() {
+        eprintln!("skipped: there is no {endless}");
+        return;
+    }
+    let home = Home::new();
+    home.run(["sign", "--key", endless])
+        .failed(2, &[endless, "longer than 512 bytes"]);
+    std::os::unix::fs::symlink(endless, home.path("stemedb.toml")).unwrap();
+    home.run(["stats"])
+        .failed(78, &["stemedb.toml", "longer than 1048576 bytes"]);
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn can_trace() -> bool {
     works
 }
 
-/// Runs an ingest in which the `nth` call of `call` by each thread fails; gives its exit code.
-fn ingest_with_failing(home: &Home, call: &str, nth: usize) -> Option<i32> {
+/// Runs an ingest in which the `nth` call of `call` by each thread fails; gives its exit code and its answer.
+fn ingest_with_failing(home: &Home, call: &str, nth: usize) -> (Option<i32>, String) {
     let inject = format!("inject={call}:error=EIO:when={nth}");
     let mut strace = Command::new("strace");
     strace.args([
@@ -35,16 +35,17 @@ fn ingest_with_failing(home: &Home, call: &str, nth: usize) -> Option<i32> {
     strace.arg(env!("CARGO_BIN_EXE_stemedb"));
     strace.args(["--dir"]).arg(home.path("stemedb-data"));
     strace
-        .args(["ingest", "--results"])
+        .args(["ingest", "--json", "--results"])
         .arg(home.path("results"));
     strace.arg(home.path("x.ndjson"));
-    let output = strace.stdout(Stdio::null()).output().unwrap();
+    let output = strace.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         assert!(stderr.contains("error: "), "{stderr}");
     }
     assert!(!stderr.contains("internal failure"), "{stderr}");
-    output.status.code()
+    let answer = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), answer)
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn after_a_failed_fsync_the_command_fails_and_what_it_reported_is_there() {
             // Creating a database syncs too, and is not what is to fail here.
             home.run(["init"]).fine();
             home.write("x.ndjson", claims(40_000));
-            let code = ingest_with_failing(&home, call, nth);
+            let (code, answer) = ingest_with_failing(&home, call, nth);
             failed += usize::from(code != Some(0));
             let results = home.path("results");
             let told = if results.exists() {
@@ -70,6 +71,8 @@ fn after_a_failed_fsync_the_command_fails_and_what_it_reported_is_there() {
             if told.is_empty() {
                 continue;
             }
+            let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(answer["stored"], told.len(), "{call} {nth}: {answer}");
             let ids = home.run(["export", "--ids"]).fine().stdout;
             let ids: HashSet<_> = ids.lines().collect();
             looked_for += told.len();

@@ -262,6 +262,57 @@ fn a_damaged_archive_gives_what_stands_before_the_damage() {
     assert_eq!(ids.lines().count() as u64, lines);
 }
 
+#[test]
+fn behind_a_damaged_file_the_next_ones_go_in() {
+    let home = Home::new();
+    let whole = zstd::encode_all(claims(60_000).as_bytes(), 1).unwrap();
+    home.write("trunc.zst", &whole[..whole.len() / 2]);
+    home.write("no.zst", &whole[..5]);
+    home.write("good", format!("{EPOCH}\n{VOTE}\n"));
+    let inputs = ["ingest", "--json", "trunc.zst", "no.zst", "good"];
+    let run = home.run(inputs).ended(1);
+    let answer = run.json();
+    assert_eq!(
+        (&answer["epochs"], &answer["votes"]),
+        (&json!(1), &json!(1))
+    );
+    assert!(answer["assertions"].as_u64().unwrap() > 0, "{answer}");
+    assert_eq!(answer["durable_sequence"], answer["stored"]);
+    assert_eq!(answer["applied_sequence"], answer["stored"]);
+    let errors: Vec<_> = run
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
+    assert_eq!(errors.len(), 2, "{}", run.stderr);
+    assert!(errors[0].starts_with("error: trunc.zst:"), "{errors:?}");
+    assert!(errors[1].starts_with("error: no.zst:1:"), "{errors:?}");
+
+    let home = Home::new();
+    home.write("no.zst", &whole[..5]);
+    home.write("good", claims(3));
+    let run = home.run(["ingest", "--json", "--stop-on-error", "no.zst", "good"]);
+    assert_eq!(run.ended(1).json()["lines"], 0);
+}
+
+#[test]
+fn a_failure_leaves_an_answer_and_everything_readable() {
+    if !std::path::Path::new("/dev/full").exists() {
+        eprintln!("skipped: there is no /dev/full");
+        return;
+    }
+    let home = Home::new();
+    home.write("x", claims(30_000));
+    let run = home
+        .run(["ingest", "x", "--results", "/dev/full", "--json"])
+        .ended(4);
+    assert_eq!(run.stderr.matches("error: ").count(), 1, "{}", run.stderr);
+    let answer = run.json();
+    assert_ne!(answer["stored"], 0);
+    assert_eq!(answer["stored"], answer["durable_sequence"]);
+    assert_eq!(answer["applied_sequence"], answer["durable_sequence"]);
+}
+
 const EPOCH_FILE: &str = "not-there.ndjson";
 
 #[test]

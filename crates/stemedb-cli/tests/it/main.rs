@@ -15,6 +15,8 @@ mod ingest; // counts, results, rejects, and inputs of all forms
 #[cfg(test)]
 mod kill; // kill -9 at random moments
 #[cfg(test)]
+mod outlet; // results and rejects never cost a file that is needed
+#[cfg(test)]
 mod query; // looking at records
 #[cfg(test)]
 mod readme; // what the README prints

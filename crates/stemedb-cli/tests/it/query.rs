@@ -144,8 +144,29 @@ fn the_past_and_one_predicate_can_be_asked_for() {
         .failed(2, &["6", "not applied yet"]);
     home.run(["subject", "Tower", "--as-of", "0"])
         .failed(2, &["begin at 1"]);
-    home.run(["subject", "Tower", "--predicate", "x"])
-        .failed(3, &["with predicate \"x\""]);
+    home.run(["subject", "Tower", "--predicate", "x"]).failed(
+        3,
+        &["with predicate \"x\"; it has predicates \"city\", \"height\""],
+    );
+    // What is not there yet is not proposed.
+    let early = ["subject", "Tower", "--predicate", "x", "--as-of", "1"];
+    let run = home.run(early).failed(3, &["it has predicates \"height\""]);
+    assert!(!run.stderr.contains("city"), "{}", run.stderr);
+    let home = Home::with(
+        &"abcdefg"
+            .chars()
+            .map(|name| {
+                TOWER
+                    .lines()
+                    .next()
+                    .unwrap()
+                    .replace("height", &name.to_string())
+                    + "\n"
+            })
+            .collect::<String>(),
+    );
+    let run = home.run(["subject", "Tower", "--predicate", "x"]);
+    run.failed(3, &["\"a\", \"b\", \"c\", \"d\", \"e\", ..."]);
 }
 
 #[test]

@@ -191,6 +191,13 @@ fn salvage_of_a_sound_journal_keeps_everything() {
     );
     let export = home.run(["export"]).fine().stdout;
     assert_eq!(home.run(["--dir", "saved", "export"]).fine().stdout, export);
+
+    let before = home.files("");
+    for taken in ["saved", "."] {
+        let words = [taken, "is not empty; name a new directory"];
+        home.run(["journal", "salvage", taken]).failed(2, &words);
+    }
+    assert_eq!(home.files(""), before);
 }
 
 #[test]

@@ -27,15 +27,15 @@ use super::{
     read::{self, Event},
 };
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, say_failure},
     input::Chunk,
 };
 
 /// Chunks that are parsed or wait for it.
-const PARSING_MAX: usize = 6;
+const PARSING_MAX: usize = 4;
 
 /// Chunks that are submitted and not durable yet.
-const FLYING_MAX: usize = 8;
+const FLYING_MAX: usize = 4;
 
 /// What a rejected line does to those behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub(super) struct End {
     pub(super) tally: Tally,
     /// The highest sequence that a receipt named.
     pub(super) last: Option<Sequence>,
+    /// Files that end in damage, each of which people were told of.
+    pub(super) damaged: u64,
     /// Rejected lines that people were not shown.
     pub(super) unshown: u64,
 }
@@ -75,6 +77,8 @@ pub(super) struct Load<'a> {
     tally: Tally,
     /// The highest sequence that a receipt named.
     last: Option<Sequence>,
+    /// Files that end in damage.
+    damaged: u64,
     /// Lines were rejected and none is to go in behind them.
     is_stopped: bool,
 }
@@ -95,6 +99,7 @@ impl<'a> Load<'a> {
             flying: VecDeque::with_capacity(FLYING_MAX + 1),
             tally: Tally::default(),
             last: None,
+            damaged: 0,
             is_stopped: false,
         }
     }
@@ -108,9 +113,16 @@ impl<'a> Load<'a> {
             settled = settled.and(self.settle(flying));
         }
         let flushed = self.outlets.flush();
+        // A failure does not take back what is durable: that is waited for as ever.
+        let applied = self.wait_applied();
         self.progress.clear();
-        pumped.and(settled).and(flushed)?;
-        match self.last {
+        pumped.and(settled).and(flushed).and(applied)
+    }
+
+    /// Waits until all that is durable is readable.
+    fn wait_applied(&self) -> Result<(), Failure> {
+        let durable = self.db.stats()?.durable_sequence;
+        match self.last.max(Sequence::new(durable)) {
             Some(last) => Ok(self.db.wait_applied(last).wait()?),
             None => Ok(()),
         }
@@ -121,6 +133,7 @@ impl<'a> Load<'a> {
         End {
             tally: self.tally,
             last: self.last,
+            damaged: self.damaged,
             unshown: self.outlets.unshown(),
         }
     }
@@ -129,26 +142,29 @@ impl<'a> Load<'a> {
     fn pump(&mut self, files: Vec<PathBuf>) -> Result<(), Failure> {
         let pool = start_pool()?;
         let events = read::start(files, self.progress.counter())?;
-        let read = loop {
-            if self.is_stopped {
-                return Ok(());
-            }
+        while !self.is_stopped {
             let event = match events.try_recv() {
                 Ok(event) => event,
                 // Nothing to read right now, so what is under way can come to its end.
                 Err(TryRecvError::Empty) if self.advance()? => continue,
-                Err(_) => events.recv().unwrap_or_else(reader_is_gone),
+                Err(_) => events.recv().map_err(reader_is_gone)?,
             };
             match event {
                 Event::Chunk { file, chunk } => self.take(&pool, file, chunk)?,
-                Event::End => break Ok(()),
-                Event::Failed(failure) => break Err(failure),
+                Event::Damaged(failure) => {
+                    self.damaged += 1;
+                    self.progress.suspended(|| say_failure(&failure));
+                    if self.on_reject == OnReject::Stop {
+                        break;
+                    }
+                }
+                Event::End => break,
             }
-        };
+        }
         while !self.parsing.is_empty() && !self.is_stopped {
             self.submit_next()?;
         }
-        read
+        Ok(())
     }
 
     /// Brings the oldest chunk one stage further; false if there is none.
@@ -224,8 +240,9 @@ impl<'a> Load<'a> {
         } = flying;
         let mut receipts = submission.wait().into_iter();
         let mut failure = None;
+        let mut told = Ok(());
         for line in lines {
-            let told = match &line.verdict {
+            let fate = match &line.verdict {
                 Verdict::Accepted(record_type) => match receipts.next() {
                     Some(Ok(receipt)) => self.count(*record_type, receipt),
                     Some(Err(error)) => {
@@ -240,15 +257,17 @@ impl<'a> Load<'a> {
                 },
                 Verdict::Rejected { reason, raw } => {
                     self.tally.rejected += 1;
-                    raw.iter().try_for_each(|raw| self.outlets.keep(raw))?;
+                    let kept = raw.iter().try_for_each(|raw| self.outlets.keep(raw));
+                    told = told.and(kept);
                     Fate::Rejected { reason }
                 }
             };
-            self.tell(&file, line.number, told)?;
+            // Whether it can be told changes nothing in what is counted.
+            told = told.and(self.tell(&file, line.number, fate));
         }
-        self.outlets.flush()?;
+        let flushed = self.outlets.flush();
         self.progress.update(&self.tally);
-        failure.map_or(Ok(()), Err)
+        failure.map_or(Ok(()), Err).and(told).and(flushed)
     }
 
     fn count(&mut self, record_type: RecordType, receipt: Receipt) -> Fate<'static> {
@@ -290,9 +309,6 @@ fn start_pool() -> Result<ThreadPool, Failure> {
         .map_err(|error| Failure::caused(Exit::Unavailable, "cannot start threads", &error))
 }
 
-fn reader_is_gone(_: RecvError) -> Event {
-    Event::Failed(Failure::new(
-        Exit::Corruption,
-        "the thread that reads has failed",
-    ))
+fn reader_is_gone(_: RecvError) -> Failure {
+    Failure::new(Exit::Corruption, "the thread that reads has failed")
 }

@@ -131,6 +131,8 @@ impl Outlets {
 struct Sink {
     name: String,
     file: BufWriter<File>,
+    /// A write has failed, which was said: a gap in the middle would be worse than a missing end.
+    is_ended: bool,
 }
 
 impl Sink {
@@ -140,6 +142,7 @@ impl Sink {
             Ok(file) => Ok(Self {
                 name,
                 file: BufWriter::with_capacity(256 * 1024, file),
+                is_ended: false,
             }),
             Err(error) => Err(Failure::file(Exit::Unavailable, &name, &error)),
         }
@@ -149,7 +152,13 @@ impl Sink {
         &mut self,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        write(&mut self.file).map_err(|error| Failure::file(Exit::Unavailable, &self.name, &error))
+        if self.is_ended {
+            return Ok(());
+        }
+        write(&mut self.file).map_err(|error| {
+            self.is_ended = true;
+            Failure::file(Exit::Unavailable, &self.name, &error)
+        })
     }
 }
 

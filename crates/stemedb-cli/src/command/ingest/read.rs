@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Chunks that are read ahead.
-const CHUNKS_AHEAD_MAX: usize = 4;
+const CHUNKS_AHEAD_MAX: usize = 2;
 
 /// What the reading thread has to say.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub(super) enum Event {
     },
     /// All files were read.
     End,
-    /// A file cannot be read any further.
-    Failed(Failure),
+    /// A file cannot be read any further; the next one follows.
+    Damaged(Failure),
 }
 
 /// Starts to read `files`; `read` counts the bytes that are taken from them.
@@ -41,27 +41,20 @@ pub(super) enum Event {
 pub(super) fn start(files: Vec<PathBuf>, read: Arc<AtomicU64>) -> Result<Receiver<Event>, Failure> {
     let (sender, receiver) = sync_channel(CHUNKS_AHEAD_MAX);
     let reading = move || {
-        let last = match read_all(&files, &read, &sender) {
-            Ok(()) => Event::End,
-            Err(Stop::Failed(failure)) => Event::Failed(failure),
-            Err(Stop::NobodyListens) => return,
-        };
         // Whether anybody listens to the end is not this thread's concern.
-        drop(sender.send(last));
+        drop(read_all(&files, &read, &sender));
     };
     let spawned = thread::Builder::new().name("read".into()).spawn(reading);
     spawned.map_err(|error| Failure::file(Exit::Unavailable, "cannot start a thread", &error))?;
     Ok(receiver)
 }
 
-enum Stop {
-    NobodyListens,
-    Failed(Failure),
-}
+/// Nobody listens any more.
+struct Unheard;
 
-impl From<SendError<Event>> for Stop {
+impl From<SendError<Event>> for Unheard {
     fn from(_: SendError<Event>) -> Self {
-        Self::NobodyListens
+        Self
     }
 }
 
@@ -69,18 +62,19 @@ fn read_all(
     files: &[PathBuf],
     read: &Arc<AtomicU64>,
     sender: &SyncSender<Event>,
-) -> Result<(), Stop> {
+) -> Result<(), Unheard> {
     for path in files {
         read_one(path, read, sender)?;
     }
-    Ok(())
+    Ok(sender.send(Event::End)?)
 }
 
-fn read_one(path: &Path, read: &Arc<AtomicU64>, sender: &SyncSender<Event>) -> Result<(), Stop> {
+fn read_one(path: &Path, read: &Arc<AtomicU64>, sender: &SyncSender<Event>) -> Result<(), Unheard> {
     let name = input::name(path);
-    let opened = input::open(path, Arc::clone(read));
-    let stream = opened.map_err(|error| unreadable(&name, 1, &error))?;
-    let mut splitter = Splitter::new(stream);
+    let mut splitter = match input::open(path, Arc::clone(read)) {
+        Ok(stream) => Splitter::new(stream),
+        Err(error) => return Ok(sender.send(damaged(&name, 1, &error))?),
+    };
     let file: Arc<str> = name.as_str().into();
     loop {
         match splitter.next_chunk() {
@@ -89,13 +83,13 @@ fn read_one(path: &Path, read: &Arc<AtomicU64>, sender: &SyncSender<Event>) -> R
                 sender.send(Event::Chunk { file, chunk })?;
             }
             Ok(None) => return Ok(()),
-            Err(error) => return Err(unreadable(&name, splitter.next_line(), &error)),
+            Err(error) => return Ok(sender.send(damaged(&name, splitter.next_line(), &error))?),
         }
     }
 }
 
-fn unreadable(name: &str, line: u64, error: &io::Error) -> Stop {
+fn damaged(name: &str, line: u64, error: &io::Error) -> Event {
     let what =
         format!("{name}:{line}: cannot be read from here on, what stands before is ingested");
-    Stop::Failed(Failure::file(Exit::Found, &what, error))
+    Event::Damaged(Failure::file(Exit::Found, &what, error))
 }
