@@ -275,6 +275,7 @@ fn ingest_kind(error: &stemedb_ingest::Error) -> ErrorKind {
         E::Journal(error) => journal_kind(error),
         E::Store(error) => store_kind(error),
         E::Start(_) => ErrorKind::Unavailable,
+        E::Option { .. } => ErrorKind::Invalid,
         E::Stopped | E::NotStarted => ErrorKind::Closed,
         _ => ErrorKind::Internal,
     }

@@ -20,6 +20,10 @@ struct Rebuilt {
     applied_sequence: u64,
     /// Where the old store was kept, if it was.
     kept: Option<String>,
+    /// Last sequence that the old store had applied, where the journal no longer reaches it.
+    lost_up_to: Option<u64>,
+    /// Whether the marker of the database was written anew.
+    marker_written: bool,
 }
 
 /// Runs the command.
@@ -35,6 +39,8 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
         quarantined: report.counts.quarantined,
         applied_sequence: report.applied_sequence,
         kept: report.kept.map(|path| path.display().to_string()),
+        lost_up_to: report.lost_up_to,
+        marker_written: report.marker_written,
     };
     match context.output.form() {
         Form::Json => context.output.json(&rebuilt)?,
@@ -57,6 +63,18 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
             "the old store was kept in {}",
             printable(kept)
         ));
+    }
+    if rebuilt.marker_written {
+        let note = format_args!("the marker of the database was written anew");
+        context.output.note(note);
+    }
+    if let Some(lost) = rebuilt.lost_up_to {
+        context.output.note(format_args!(
+            "the old store had applied sequence {}, the journal ends at {}: the records between are lost",
+            grouped(lost),
+            grouped(rebuilt.applied_sequence)
+        ));
+        return Ok(Exit::Found);
     }
     Ok(Exit::Fine)
 }
