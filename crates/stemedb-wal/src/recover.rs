@@ -47,6 +47,28 @@ pub struct Torn {
     pub kept: Option<PathBuf>,
 }
 
+impl RecoveryReport {
+    /// Says what somebody should look at. A rewrite is what every unclean end is followed by.
+    fn log(&self, directory: &Path) {
+        if let Some(torn) = &self.torn {
+            tracing::warn!(
+                file = %segment_path(directory, torn.segment).display(),
+                offset = torn.offset,
+                bytes = torn.bytes,
+                kept = ?torn.kept,
+                "a tail that was not acknowledged was dropped"
+            );
+        }
+        if !self.foreign.is_empty() {
+            tracing::warn!(
+                directory = %directory.display(),
+                names = ?self.foreign,
+                "names that are not the journal's are left alone"
+            );
+        }
+    }
+}
+
 /// One segment of an open journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
@@ -123,6 +145,7 @@ pub(crate) fn recover(
     }
     recovered.report = plan.carry_out(vfs, directory)?;
     recovered.report.foreign = listing.foreign;
+    recovered.report.log(directory);
     Ok(recovered)
 }
 

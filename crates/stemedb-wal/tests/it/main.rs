@@ -26,3 +26,5 @@ mod story; // the words in which the tests of damage are written
 mod threads; // many writers, readers that follow, back-pressure, failures with a log thread
 #[cfg(test)]
 mod walk; // walking over whatever is broken, and salvaging it
+#[cfg(test)]
+mod warning; // what recovery says aloud
