@@ -231,7 +231,7 @@ fn store_advice(error: &stemedb_storage::Error) -> Option<&'static str> {
 
 fn append_kind(error: &AppendError) -> ErrorKind {
     match error {
-        AppendError::TooLarge { .. } => ErrorKind::Invalid,
+        AppendError::TooLarge { .. } | AppendError::Empty => ErrorKind::Invalid,
         AppendError::NoSpace { .. } | AppendError::Backpressure { .. } => ErrorKind::Unavailable,
         AppendError::Unknown { .. } | AppendError::Poisoned { .. } | AppendError::Closed => {
             ErrorKind::Closed
