@@ -42,7 +42,8 @@ struct Locked {
     marker: Result<Marker, String>,
     /// The kind of store, by the marker or by what lies in `db/`.
     store: StoreKind,
-    directory: LockedDirectory,
+    /// The journal's directory; `None` where that is missing, so that nobody can have the database open.
+    directory: Option<LockedDirectory>,
 }
 
 impl Locked {
@@ -64,7 +65,11 @@ impl Locked {
             Err(_) if directory.join(STORE_DIRECTORY).join("sled").exists() => StoreKind::Sled,
             Err(_) => StoreKind::Hybrid,
         };
-        let directory = lock_journal(&Builder::default(), directory)?;
+        let directory = if directory.join(JOURNAL_DIRECTORY).is_dir() {
+            Some(lock_journal(&Builder::default(), directory)?)
+        } else {
+            None
+        };
         Ok(Self {
             marker,
             store,

@@ -46,14 +46,17 @@ pub fn rebuild(
 ) -> Result<RebuildReport> {
     let directory = directory.as_ref();
     let locked = Locked::take(directory)?;
-    if !locked.directory.holds_journal()? {
-        let path = directory.join(JOURNAL_DIRECTORY);
-        return Err(Cause::JournalMissing { path }.into());
+    let missing = || Cause::JournalMissing {
+        path: directory.join(JOURNAL_DIRECTORY),
+    };
+    let journal = locked.directory.ok_or_else(missing)?;
+    if !journal.holds_journal()? {
+        return Err(missing().into());
     }
     let (kind, old) = (locked.store, directory.join(STORE_DIRECTORY));
     // Before the journal drops a tail that nothing in it proves: the old store may be the only witness.
     let applied = applied_by(kind, &old);
-    let journal = Journal::open_locked(locked.directory, &[])?;
+    let journal = Journal::open_locked(journal, &[])?;
     if let Ok(marker) = &locked.marker {
         check_journal(marker, &journal)?;
     }

@@ -185,7 +185,11 @@ pub fn verify(
     // Both engines stand at the same place as a rule.
     cursors.dedup();
     let mut journal = JournalCheck::new(locked.marker.as_ref().ok(), cursors, store_check.as_ref());
-    journal.run(&directory.join(JOURNAL_DIRECTORY), &mut findings)?;
+    if locked.directory.is_some() {
+        journal.run(&directory.join(JOURNAL_DIRECTORY), &mut findings)?;
+    } else {
+        findings.store_problem("the journal is missing; put it back".to_owned());
+    }
     journal.fill(&mut report);
     if let Some(check) = &mut store_check {
         check.run(&mut findings)?;

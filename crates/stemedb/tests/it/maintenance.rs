@@ -306,6 +306,23 @@ fn a_marker_that_is_gone_or_damaged_is_written_anew() {
 }
 
 #[test]
+fn a_missing_journal_is_a_finding_and_the_store_is_looked_at_all_the_same() {
+    let fixture = fixture(StoreKind::Hybrid);
+    fs::remove_dir_all(fixture.directory.join("wal")).unwrap();
+    let report = check(&fixture.directory, false);
+    assert_eq!(report.counts.assertions, 941);
+    let problems: Vec<_> = report.problems.iter().map(|found| &found.problem).collect();
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.contains("journal is missing")),
+        "{problems:?}"
+    );
+    let refused = rebuild(&fixture.directory, &mut |_: Progress| {}).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corruption);
+}
+
+#[test]
 fn dumps_show_every_group_and_every_entry() {
     let fixture = fixture(StoreKind::Hybrid);
     let mut records = 0;
