@@ -69,23 +69,58 @@ pub struct Counts {
 /// [`Corruption`](crate::ErrorKind::Corruption), and the listing goes on behind it. A view that is kept, or a listing of it, keeps old
 /// data from being reclaimed.
 #[derive(Clone, Debug)]
-pub struct View(Arc<dyn Snapshot>);
+pub struct View {
+    snapshot: Arc<dyn Snapshot>,
+    as_of: Option<Sequence>,
+}
 
 impl View {
     pub(crate) fn new(snapshot: Arc<dyn Snapshot>) -> Self {
-        Self(snapshot)
+        Self {
+            snapshot,
+            as_of: None,
+        }
     }
 
-    /// The last sequence that this view shows; `None` in an empty database.
+    /// The same view, showing only what had arrived by `sequence`; counts stay those of the whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) where that sequence is not applied yet.
+    pub fn as_of(&self, sequence: Sequence) -> Result<Self> {
+        self.check_applied(sequence)?;
+        Ok(Self {
+            snapshot: Arc::clone(&self.snapshot),
+            as_of: Some(sequence),
+        })
+    }
+
+    fn check_applied(&self, wanted: Sequence) -> Result<()> {
+        let applied = self.applied();
+        if Some(wanted) > applied {
+            let applied = applied.map_or(0, Sequence::get);
+            return Err(Cause::NotYetApplied { wanted, applied }.into());
+        }
+        Ok(())
+    }
+
+    /// One entry, if it had arrived by then.
+    fn entry(&self, key: &[u8]) -> Result<Option<Value>> {
+        let value = self.snapshot.get(key)?;
+        Ok(value.filter(|value| self.as_of.is_none_or(|as_of| value.sequence <= as_of)))
+    }
+
+    /// The last sequence that this view shows, or up to which it was limited; `None` in an empty database.
     #[must_use]
     pub fn applied(&self) -> Option<Sequence> {
-        self.0.cursor().map(|cursor| cursor.sequence)
+        let applied = self.snapshot.cursor().map(|cursor| cursor.sequence);
+        self.as_of.or(applied)
     }
 
     /// How much is stored.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let counts = self.0.counts();
+        let counts = self.snapshot.counts();
         Counts {
             assertions: counts.assertions,
             votes: counts.votes,
@@ -105,7 +140,7 @@ impl View {
             return Ok(Some(stored));
         }
         let index = Key::VoteIndex(id).encode();
-        if let Some(value) = self.0.get(&index)? {
+        if let Some(value) = self.entry(&index)? {
             let assertion = record_id(&value.content, &index)?;
             return self.stored(
                 &Key::Vote {
@@ -119,7 +154,7 @@ impl View {
     }
 
     fn stored(&self, key: &Key, id: RecordId) -> Result<Option<Stored>> {
-        let value = self.0.get(&key.encode())?;
+        let value = self.entry(&key.encode())?;
         value.map(|value| into_stored(key, id, &value)).transpose()
     }
 
@@ -216,7 +251,7 @@ impl View {
     /// [`Corruption`](crate::ErrorKind::Corruption) where what is stored does not verify.
     pub fn quarantined(&self, sequence: Sequence) -> Result<Option<QuarantinedRecord>> {
         let key = Key::Quarantine(sequence).encode();
-        let value = self.0.get(&key)?;
+        let value = self.entry(&key)?;
         value
             .map(|value| into_quarantined(&value).ok_or_else(|| malformed(&key)))
             .transpose()
@@ -234,7 +269,7 @@ impl View {
             subjects::check_cursor(cursor)?;
         }
         let scan = self.scan(&key::subjects(prefix), page)?;
-        Ok(Box::new(Subjects::new(scan, page.as_of)))
+        Ok(Box::new(Subjects::new(scan, page.as_of.or(self.as_of))))
     }
 
     fn list<T: 'static>(
@@ -243,7 +278,7 @@ impl View {
         page: &Page,
         read: impl Fn(&[u8], Value) -> Result<T> + Send + 'static,
     ) -> Result<Listing<T>> {
-        let as_of = page.as_of;
+        let as_of = page.as_of.or(self.as_of);
         let scan = self.scan(prefix, page)?;
         let list = scan.filter_map(move |entry| match entry {
             Err(error) => Some(Err(error.into())),
@@ -257,16 +292,14 @@ impl View {
     }
 
     fn scan(&self, prefix: &[u8], page: &Page) -> Result<Scan> {
-        let applied = self.applied();
-        if let Some(wanted) = page.as_of.filter(|as_of| Some(*as_of) > applied) {
-            let applied = applied.map_or(0, Sequence::get);
-            return Err(Cause::NotYetApplied { wanted, applied }.into());
+        if let Some(wanted) = page.as_of {
+            self.check_applied(wanted)?;
         }
         let start = match &page.after {
             Some(cursor) => Bound::Excluded(cursor.key_in(prefix)?),
             None => Bound::Unbounded,
         };
-        Ok(self.0.scan(prefix, start)?)
+        Ok(self.snapshot.scan(prefix, start)?)
     }
 
     /// What the journal has at `sequence`, if that is where the record arrived first; `None` for a duplicate and for what is in
@@ -284,13 +317,13 @@ impl View {
         });
         if let Some((id, record)) = named {
             let key = identity_key(id, RecordType::of(&record)).encode();
-            match self.0.get(&key)?.map(|value| value.sequence.cmp(&sequence)) {
+            match self.entry(&key)?.map(|value| value.sequence.cmp(&sequence)) {
                 Some(Ordering::Equal) => return Ok(Some((id, record))),
                 Some(Ordering::Less) => return Ok(None),
                 Some(Ordering::Greater) | None => {}
             }
         }
-        match self.0.get(&Key::Quarantine(sequence).encode())? {
+        match self.entry(&Key::Quarantine(sequence).encode())? {
             Some(_) => Ok(None),
             None => Err(Cause::Lost { sequence }.into()),
         }

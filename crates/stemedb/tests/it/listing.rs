@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use stemedb::{
-    Database, ErrorKind, Listed, Listing, Page, PageCursor, Record, Result, Sequence, Stored, View,
+    Database, Epoch, ErrorKind, Listed, Listing, Page, PageCursor, Record, Result, Sequence,
+    Stored, View,
 };
 
 use crate::support::{
@@ -401,4 +402,36 @@ fn a_view_stays_as_it_is() {
                 .is_some()
         );
     }
+}
+
+#[test]
+fn a_view_as_of_a_sequence_shows_nothing_that_came_later() {
+    let place = Place::new();
+    let database = place.database();
+    let early: Record = Epoch::new("2025".parse().unwrap(), "a".parse().unwrap()).into();
+    let first = database.add(early).unwrap();
+    let late = Epoch::new("2026".parse().unwrap(), "a".parse().unwrap()).with_supersedes(first.id);
+    let second = database.add(late).unwrap();
+    let claim = database.add(numbered(1)).unwrap();
+    database.wait_applied(claim.sequence).wait().unwrap();
+    let view = database.view().unwrap();
+    let before = view.as_of(first.sequence).unwrap();
+    assert_eq!(before.applied(), Some(first.sequence));
+    assert!(before.get(first.id).unwrap().is_some());
+    assert!(before.get(second.id).unwrap().is_none());
+    assert!(before.get(claim.id).unwrap().is_none());
+    assert_eq!(view.epoch_chain(second.id).unwrap().len(), 2);
+    assert_eq!(before.epoch_chain(second.id).unwrap().len(), 0);
+    assert_eq!(before.epochs(&Page::default()).unwrap().count(), 1);
+    assert_eq!(before.subjects("", &Page::default()).unwrap().count(), 0);
+    let later = Page {
+        as_of: Some(second.sequence),
+        ..Page::default()
+    };
+    refused(
+        before.epochs(&later).map(Iterator::count),
+        ErrorKind::Invalid,
+    );
+    let beyond = claim.sequence.next().unwrap();
+    refused(view.as_of(beyond), ErrorKind::Invalid);
 }
