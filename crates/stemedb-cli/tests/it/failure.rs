@@ -2,7 +2,7 @@
 
 use std::{fs, io::Read as _, process::Stdio};
 
-use super::support::{Home, claims};
+use super::support::{Home, claims, say_skipped};
 
 const READERS: [&[&str]; 6] = [
     &["stats"],
@@ -152,7 +152,7 @@ fn bad_configuration_does_not_block_what_needs_none() {
 fn a_file_without_an_end_is_refused() {
     let endless = "/dev/zero";
     if !std::path::Path::new(endless).exists() {
-        eprintln!("skipped: there is no {endless}");
+        say_skipped(&format!("there is no {endless}"));
         return;
     }
     let home = Home::new();
@@ -166,7 +166,7 @@ fn a_file_without_an_end_is_refused() {
 #[test]
 fn a_full_device_for_the_answer_is_one_error() {
     let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
-        eprintln!("skipped: there is no /dev/full");
+        say_skipped("there is no /dev/full");
         return;
     };
     let home = Home::with(&claims(20_000));
@@ -246,7 +246,7 @@ fn a_read_only_directory_is_unavailable() {
     fs::create_dir(home.path("sealed")).unwrap();
     fs::set_permissions(home.path("sealed"), fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(home.path("sealed/probe"), "").is_ok() {
-        eprintln!("skipped: this user may write to read-only directories");
+        say_skipped("this user may write to read-only directories");
         return;
     }
     home.run(["--dir", "sealed/db", "init"])

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::support::{Home, claims, reported};
+use super::support::{Home, claims, reported, say_skipped};
 
 /// Whether strace can be used here; says so if not.
 fn can_trace() -> bool {
@@ -14,7 +14,7 @@ fn can_trace() -> bool {
     let traced = strace.stderr(Stdio::null()).status();
     let works = traced.is_ok_and(|status| status.success());
     if !works {
-        eprintln!("skipped: strace is not installed, or may not trace here");
+        say_skipped("strace is not installed, or may not trace here");
     }
     works
 }

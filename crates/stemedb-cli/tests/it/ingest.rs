@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::support::{Home, claims, ndjson};
+use super::support::{Home, claims, ndjson, say_skipped};
 
 /// What `ingest --json` gave, without the time it took.
 fn summary(answer: &Value) -> Value {
@@ -298,7 +298,7 @@ fn behind_a_damaged_file_the_next_ones_go_in() {
 #[test]
 fn a_failure_leaves_an_answer_and_everything_readable() {
     if !std::path::Path::new("/dev/full").exists() {
-        eprintln!("skipped: there is no /dev/full");
+        say_skipped("there is no /dev/full");
         return;
     }
     let home = Home::new();

@@ -202,7 +202,7 @@ pub(crate) fn shared() -> Option<PathBuf> {
     if beside.is_dir() {
         return Some(beside);
     }
-    eprintln!("skipped: ../shared/data is not beside the checkout");
+    say_skipped("../shared/data is not beside the checkout");
     None
 }
 
@@ -210,7 +210,13 @@ pub(crate) fn shared() -> Option<PathBuf> {
 pub(crate) fn long_tests() -> bool {
     let wanted = std::env::var_os("STEMEDB_LONG_TESTS").is_some();
     if !wanted {
-        eprintln!("skipped: takes minutes, set STEMEDB_LONG_TESTS=1 to run it");
+        say_skipped("takes minutes, set STEMEDB_LONG_TESTS=1 to run it");
     }
     wanted
+}
+
+/// Says so past the test harness, which keeps what a passing test prints to itself.
+pub(crate) fn say_skipped(what: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "skipped: {what}").unwrap();
 }
