@@ -37,7 +37,8 @@ const SMALL: &str = "redb";
 /// answers the cursor from which to replay. fjall's own closing waits for its threads.
 #[derive(Debug)]
 pub struct HybridStore {
-    path: PathBuf,
+    /// Absent where the engines were given: where their files are, they know.
+    path: Option<PathBuf>,
     applier: Applier,
 }
 
@@ -64,7 +65,27 @@ impl HybridStore {
             FjallEngine::open(&path.join(STREAM))
         })?;
         let applier = reconcile::pair(stream, small, fuse)?;
+        let path = Some(path);
         Ok(Self { path, applier })
+    }
+
+    /// Opens the store on two engines: one for what grows with the stream, one for what is small.
+    ///
+    /// They must be the ones that were given the last time, or both be empty. What a store asks of an engine stands
+    /// at [`Engine`]. [`disk_bytes`](KVStore::disk_bytes) of such a store is 0.
+    ///
+    /// # Errors
+    ///
+    /// `UnsupportedVersion` and `NeedsRebuild` as [`open`](Self::open), and `EngineFailed`.
+    pub fn with_engines(stream: Box<dyn Engine>, small: Box<dyn Engine>) -> Result<Self> {
+        let fuse = Arc::new(Fuse::default());
+        let stream = Guarded::new(stream, &fuse);
+        let small = Guarded::new(small, &fuse);
+        let applier = reconcile::pair(stream, small, fuse)?;
+        Ok(Self {
+            path: None,
+            applier,
+        })
     }
 }
 
@@ -112,6 +133,6 @@ impl KVStore for HybridStore {
     }
 
     fn disk_bytes(&self) -> Result<u64> {
-        directory::bytes(&self.path)
+        self.path.as_deref().map_or(Ok(0), directory::bytes)
     }
 }

@@ -87,7 +87,7 @@ mod applier;
 mod batch;
 mod cursor;
 mod directory;
-mod engine;
+pub mod engine;
 mod envelope;
 mod error;
 mod guard;

@@ -34,7 +34,8 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// A memtable of this size is flushed; up to four wait for that, so five are in memory at worst.
 const MEMTABLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-pub(crate) struct FjallEngine {
+/// fjall, the log-structured engine that holds what grows with the stream.
+pub struct FjallEngine {
     /// Absent only while the engine is dropped.
     handles: Option<Handles>,
     sync_failed: AtomicBool,
@@ -47,7 +48,12 @@ struct Handles {
 }
 
 impl FjallEngine {
-    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+    /// Opens the engine in the directory `path`, which is created if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// `Locked` if it is open elsewhere, `Corrupt` if its files are damaged, `Io` if the operating system refuses.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
         let db = Database::builder(path)
             .cache_size(CACHE_BYTES)
             .open()
