@@ -1,5 +1,8 @@
 //! Integration tests of the test kit, and of the repository itself.
 
+/// The oracle of every harness.
+#[cfg(test)]
+mod oracle;
 /// What holds for every file of the repository and no compiler checks.
 #[cfg(test)]
 mod tidy;
