@@ -27,6 +27,8 @@
 
 use std::{fmt::Debug, ops::Bound, sync::Arc};
 
+use crate::watchdog::Backlog;
+
 pub(crate) mod fjall;
 pub(crate) mod memory;
 pub(crate) mod redb;
@@ -145,6 +147,11 @@ pub trait Engine: Debug + Send + Sync {
 
     /// Whether the engine may have failed to bring something to the disk since it was opened.
     fn sync_failed(&self) -> bool;
+
+    /// What is still to be done in the background, where the engine tells. It never waits, also while another call does.
+    fn backlog(&self) -> Option<Backlog> {
+        None
+    }
 
     /// Takes a view of everything committed.
     ///

@@ -222,6 +222,9 @@ fn store_advice(error: &stemedb_storage::Error) -> Option<&'static str> {
         E::NeedsRebuild { .. } | E::Corruption(_) | E::NotAStore { .. } => {
             Some("build the store anew from the journal with `stemedb rebuild`")
         }
+        E::EngineFailed { source, .. } if source.is::<stemedb_storage::Stall>() => Some(
+            "restart the process, since a thread of the engine is stuck in it, and open the database again: the journal has everything",
+        ),
         E::EngineFailed { .. } => {
             Some("open the database again; if that fails, run `stemedb rebuild`")
         }

@@ -20,7 +20,7 @@ use fjall::{
 };
 
 use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
-use crate::guard;
+use crate::{guard, watchdog::Backlog};
 
 /// Name of this engine.
 pub(crate) const NAME: &str = "fjall";
@@ -116,6 +116,17 @@ impl Engine for FjallEngine {
 
     fn sync_failed(&self) -> bool {
         self.sync_failed.load(Ordering::Acquire)
+    }
+
+    fn backlog(&self) -> Option<Backlog> {
+        let db = &self.handles.as_ref()?.db;
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Some(Backlog {
+            pending_flushes: count(db.outstanding_flushes()),
+            unflushed_bytes: db.write_buffer_size(),
+            running_compactions: count(db.active_compactions()),
+            finished_compactions: count(db.compactions_completed()),
+        })
     }
 
     fn reader(&self) -> Result<Arc<dyn Reader>, Fault> {
