@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Calls that change what is on the disk, or that come between two that do.
-const CALLS: [&str; 12] = [
+pub(super) const CALLS: [&str; 12] = [
     "pwrite64",
     "write",
     "writev",
@@ -25,7 +25,7 @@ const CALLS: [&str; 12] = [
 ];
 
 /// Files that the journal's thread works on, which would hardly ever be the first to make its N-th call.
-const JOURNAL: [&str; 4] = [
+pub(super) const JOURNAL: [&str; 4] = [
     "stemedb-data/wal",
     "stemedb-data/wal/0000000000000001.wal",
     "stemedb-data/wal/0000000000000002.wal",
@@ -33,19 +33,19 @@ const JOURNAL: [&str; 4] = [
 ];
 
 /// Files of the two engines: a kill here comes between their commits.
-const ENGINES: [&str; 2] = ["stemedb-data/db/redb", "stemedb-data/db/fjall/0.jnl"];
+pub(super) const ENGINES: [&str; 2] = ["stemedb-data/db/redb", "stemedb-data/db/fjall/0.jnl"];
 
 /// Where each of many runs begins.
-struct Base {
+pub(super) struct Base {
     home: Home,
-    work: Work,
+    pub(super) work: Work,
     /// Records that were acknowledged before, and are not fed again.
-    acknowledged: usize,
+    pub(super) acknowledged: usize,
 }
 
 impl Base {
     /// No database yet.
-    fn nothing() -> Self {
+    pub(super) fn nothing() -> Self {
         Self {
             home: Home::new(),
             work: Work::of_all_types(),
@@ -54,7 +54,7 @@ impl Base {
     }
 
     /// A database whose process was killed between writing a group of the second segment and syncing it.
-    fn killed() -> Self {
+    pub(super) fn killed() -> Self {
         let mut base = Self::nothing();
         let fault = Fault {
             call: "fdatasync",
@@ -69,7 +69,7 @@ impl Base {
         base
     }
 
-    fn copy(&self) -> Home {
+    pub(super) fn copy(&self) -> Home {
         let home = Home::new();
         if self.home.path(DIRECTORY).exists() {
             home.copy_from(&self.home, DIRECTORY);
@@ -79,7 +79,7 @@ impl Base {
 }
 
 /// Which calls are tried: every one with `STEMEDB_LONG_TESTS`, else the first ones and a few of the others.
-fn sample() -> impl Iterator<Item = usize> {
+pub(super) fn sample() -> impl Iterator<Item = usize> {
     let is_long = std::env::var_os("STEMEDB_LONG_TESTS").is_some();
     let (mut one, mut other) = (1, 1);
     std::iter::from_fn(move || {
