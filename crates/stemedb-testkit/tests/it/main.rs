@@ -3,6 +3,9 @@
 /// The oracle of every harness.
 #[cfg(test)]
 mod oracle;
+/// A short soak, by the program itself.
+#[cfg(test)]
+mod soak;
 /// What holds for every file of the repository and no compiler checks.
 #[cfg(test)]
 mod tidy;
