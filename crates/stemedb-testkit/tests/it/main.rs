@@ -3,6 +3,9 @@
 /// The oracle of every harness.
 #[cfg(test)]
 mod oracle;
+/// The whole database on a simulated disk, through crashes.
+#[cfg(test)]
+mod simulation;
 /// What holds for every file of the repository and no compiler checks.
 #[cfg(test)]
 mod tidy;
