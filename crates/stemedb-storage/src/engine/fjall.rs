@@ -22,6 +22,8 @@ use fjall::{
 use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use crate::{guard, watchdog::Backlog};
 
+mod preflight;
+
 /// Name of this engine.
 pub(crate) const NAME: &str = "fjall";
 
@@ -48,6 +50,7 @@ struct Handles {
 
 impl FjallEngine {
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        preflight::check(path)?;
         let db = Database::builder(path)
             .cache_size(CACHE_BYTES)
             .open()
