@@ -7,6 +7,8 @@ mod creation; // directories that are made, found made, or in the way
 #[cfg(test)]
 mod damage; // a small journal, damaged at every byte
 #[cfg(test)]
+mod exhaustive; // every state that a power loss can leave, at every operation
+#[cfg(test)]
 mod failure; // operations that fail, one at a time
 #[cfg(test)]
 mod golden; // bytes that were written once
