@@ -276,8 +276,11 @@ impl World {
         let mut records = Vec::new();
         for _ in 0..=self.random.below(20) {
             // None, a few, and more than a segment is long.
-            let lengths = [1, 300, 300, 300, 300, 300, 300, 9000];
-            let length = self.random.pick(&lengths).copied().unwrap_or(1);
+            let length = match self.random.below(60) {
+                0 => 9000,
+                1..10 => 1,
+                _ => 300,
+            };
             let length = usize::try_from(self.random.below(length)).unwrap();
             let byte = u8::try_from(self.random.below(256)).unwrap();
             let record = vec![byte; length];
