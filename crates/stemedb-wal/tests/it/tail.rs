@@ -86,7 +86,7 @@ fn groups_of_an_older_life_behind_a_dropped_tail_are_never_brought_back() {
     let [.., second, third] = groups.as_slice() else {
         panic!("{groups:?}");
     };
-    for length in [1, 700, 1400] {
+    for length in [1, 630, 1400] {
         // The second group was torn; another one was written in its place, shorter, as long, longer.
         let torn = older.clone().zero(1, start(second)..end(third));
         let mut life = torn.reopen().story();
