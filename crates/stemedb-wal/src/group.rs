@@ -61,10 +61,10 @@ impl GroupBuilder {
         self.records
     }
 
-    /// Sequence that the next record gets.
+    /// Sequence that the next record gets. Where the numbers are used up it stays at the last one, and the group cannot be written.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.first_sequence + u64::from(self.records)
+        self.first_sequence.saturating_add(u64::from(self.records))
     }
 
     /// Adds a record.

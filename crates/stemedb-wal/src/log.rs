@@ -22,6 +22,8 @@ use crate::{
 
 mod failure;
 mod rotate;
+#[cfg(test)]
+mod tests;
 
 use failure::{Failure, WriteStep};
 
@@ -427,7 +429,7 @@ impl Log {
         if self.spare.is_some() || self.failure.is_some() || !half_full {
             return None;
         }
-        let number = last + 1;
+        let number = last.checked_add(1)?;
         Some(SpareRequest {
             vfs: Arc::clone(&self.locked.options.vfs),
             directory: self.locked.directory.clone(),

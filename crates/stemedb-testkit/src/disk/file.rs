@@ -50,9 +50,7 @@ impl SimFile {
         }
         let rest = self.volatile.get(offset..).unwrap_or_default();
         let length = rest.len().min(buffer.len()).min(end.saturating_sub(offset));
-        for (to, from) in buffer.iter_mut().zip(rest).take(length) {
-            *to = *from;
-        }
+        put(buffer, 0, rest.get(..length).unwrap_or_default());
         Ok(length)
     }
 
@@ -79,10 +77,7 @@ impl SimFile {
         for index in sectors_of(&(offset..end)) {
             self.unreadable.remove(&index);
         }
-        let target = self.volatile.iter_mut().skip(offset);
-        for (to, from) in target.zip(bytes) {
-            *to = *from;
-        }
+        put(&mut self.volatile, offset, bytes);
         self.remember(offset, end);
     }
 
@@ -166,13 +161,9 @@ fn sectors_of(bytes: &Range<usize>) -> Range<usize> {
 
 /// A sector, with zeros behind the end of the file.
 fn sector(bytes: &[u8], index: usize) -> Sector {
-    let start = index * SECTOR_BYTES;
-    let mut state: Sector = bytes
-        .iter()
-        .skip(start)
-        .take(SECTOR_BYTES)
-        .copied()
-        .collect();
+    let start = (index * SECTOR_BYTES).min(bytes.len());
+    let end = (start + SECTOR_BYTES).min(bytes.len());
+    let mut state = bytes.get(start..end).unwrap_or_default().to_vec();
     state.resize(SECTOR_BYTES, 0);
     state
 }
@@ -184,7 +175,14 @@ fn place(bytes: &mut Vec<u8>, index: usize, state: &[u8], length: usize) {
     if bytes.len() < end {
         bytes.resize(end, 0);
     }
-    for (to, from) in bytes.iter_mut().skip(start).zip(state) {
-        *to = *from;
+    put(bytes, start, state);
+}
+
+/// Copies bytes to an offset, as far as there is room.
+fn put(target: &mut [u8], offset: usize, bytes: &[u8]) {
+    let target = target.get_mut(offset..).unwrap_or_default();
+    let length = target.len().min(bytes.len());
+    if let (Some(to), Some(from)) = (target.get_mut(..length), bytes.get(..length)) {
+        to.copy_from_slice(from);
     }
 }

@@ -219,6 +219,9 @@ impl State {
             file.crash(fate);
         }
         self.entries.crash(fate);
+        // No handle outlives a crash, and no name leads to these any more.
+        let named: BTreeSet<FileNumber> = self.entries.iter().map(|(_, number)| number).collect();
+        self.files.retain(|number, _| named.contains(number));
         self.life += 1;
         self.locked.clear();
         self.planned.clear();

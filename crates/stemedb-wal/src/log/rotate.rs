@@ -85,8 +85,9 @@ impl Log {
     // 3. This segment is sealed: a crash before that leaves zeros, which recovery cuts.
     // 4. Header and first group go out in one write (by the caller); until then the segment is empty, and recovery drops it.
     fn rotate(&mut self, payload_bytes: usize) -> Result<SegmentHeader, AppendError> {
+        let number = self.last_segment().number.checked_add(1);
+        let number = number.ok_or(AppendError::Exhausted { what: "segment" })?;
         self.sync()?;
-        let number = self.last_segment().number + 1;
         let length = (SEGMENT_HEADER_BYTES + GROUP_HEADER_BYTES + payload_bytes) as u64;
         let least = (length + TAIL_BYTES).next_multiple_of(BLOCK_BYTES);
         let spare = self.take_spare(number, self.capacity(number).max(least))?;

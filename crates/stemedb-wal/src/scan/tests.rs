@@ -221,7 +221,9 @@ fn a_search_within_a_crafted_payload_gives_up_in_time_and_says_so() {
 
 #[test]
 fn a_crafted_payload_does_not_hide_the_group_behind_it() {
-    let bytes = Chained::new().group(&crafted(2 << 20), 0).group(b"b", 1);
+    let bytes = Chained::new()
+        .group(&crafted(2 << 20), 0)
+        .group(&vec![5; 4 << 20], 1);
     let found = |flip: usize| {
         let damaged = Chained {
             bytes: bytes.bytes.clone(),

@@ -18,6 +18,11 @@ pub(crate) trait Hook: Debug + Send + Sync {
         Ok(())
     }
 
+    /// Called before a read or a write of so many bytes; gives how many of them are tried.
+    fn length(&self, bytes: usize) -> io::Result<usize> {
+        Ok(bytes)
+    }
+
     /// Called with what a read gave; gives how many of its bytes are reported.
     fn read(&self, bytes: &mut [u8]) -> usize {
         bytes.len()
@@ -80,12 +85,16 @@ struct HookedFile<H> {
 
 impl<H: Hook> VfsFile for HookedFile<H> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let length = self.hook.length(buffer.len())?;
+        let buffer = buffer.get_mut(..length).unwrap_or_default();
         let read = self.inner.read_at(buffer, offset)?;
         Ok(self.hook.read(buffer.get_mut(..read).unwrap_or_default()))
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.inner.write_at(bytes, offset)
+        let length = self.hook.length(bytes.len())?;
+        self.inner
+            .write_at(bytes.get(..length).unwrap_or(bytes), offset)
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -7,6 +7,10 @@ mod creation; // directories that are made, found made, or in the way
 #[cfg(test)]
 mod damage; // a small journal, damaged at every byte
 #[cfg(test)]
+mod exhaustive; // every state that a power loss can leave, at every operation
+#[cfg(test)]
+mod extent; // lengths, sizes and numbers at their limits, and how much is read
+#[cfg(test)]
 mod failure; // operations that fail, one at a time
 #[cfg(test)]
 mod golden; // bytes that were written once
@@ -23,7 +27,11 @@ mod spare; // spares that cannot be made
 #[cfg(test)]
 mod story; // the words in which the tests of damage are written
 #[cfg(test)]
+mod tail; // what a crash can leave behind the last group
+#[cfg(test)]
 mod threads; // many writers, readers that follow, back-pressure, failures with a log thread
+#[cfg(test)]
+mod trickle; // a byte at a time, interrupted calls, slow syncs, clocks that jump, slow readers
 #[cfg(test)]
 mod unreadable; // sectors that the disk cannot read, bits that it reads wrongly once
 #[cfg(test)]
