@@ -1,5 +1,8 @@
 //! Integration tests of the test kit, and of the repository itself.
 
+/// Each engine fails, dies or forgets at each of its calls.
+#[cfg(test)]
+mod engines;
 /// The oracle of every harness.
 #[cfg(test)]
 mod oracle;
