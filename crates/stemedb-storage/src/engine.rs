@@ -27,6 +27,8 @@
 
 use std::{fmt::Debug, ops::Bound, sync::Arc};
 
+use crate::watchdog::Backlog;
+
 pub(crate) mod fjall;
 pub(crate) mod memory;
 pub(crate) mod redb;
@@ -101,9 +103,12 @@ pub enum Fault {
 impl Fault {
     /// An I/O error at opening: files that are missing, cut, or in the way are damage, the rest is the system's refusal.
     pub(crate) fn from_io(error: std::io::Error) -> Self {
-        use std::io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+        use std::io::ErrorKind::{
+            AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof,
+        };
         match error.kind() {
-            AlreadyExists | InvalidData | NotFound | UnexpectedEof => {
+            // Invalid input: a place before the beginning of a file that should be longer.
+            AlreadyExists | InvalidData | InvalidInput | NotFound | UnexpectedEof => {
                 Self::Corrupt(Box::new(error))
             }
             _ => Self::Io(error),
@@ -145,6 +150,11 @@ pub trait Engine: Debug + Send + Sync {
 
     /// Whether the engine may have failed to bring something to the disk since it was opened.
     fn sync_failed(&self) -> bool;
+
+    /// What is still to be done in the background, where the engine tells. It never waits, also while another call does.
+    fn backlog(&self) -> Option<Backlog> {
+        None
+    }
 
     /// Takes a view of everything committed.
     ///

@@ -9,6 +9,9 @@ mod oracle;
 /// The whole database on a simulated disk, through crashes.
 #[cfg(test)]
 mod simulation;
+/// A short soak, by the program itself.
+#[cfg(test)]
+mod soak;
 /// What holds for every file of the repository and no compiler checks.
 #[cfg(test)]
 mod tidy;
