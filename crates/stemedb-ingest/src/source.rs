@@ -11,6 +11,8 @@ use crate::Error;
 pub trait Source: Debug + Send {
     /// The next group that is durable, or `None` where there is none yet.
     ///
+    /// One that was given before may be given again: it is passed over. None may be left out.
+    ///
     /// # Errors
     ///
     /// What the journal behind it could not read.

@@ -26,6 +26,8 @@ pub struct IngestWorker<S = JournalReader> {
     /// Whether the store shows what is applied: only once the whole journal is.
     is_published: bool,
     applied: Option<Cursor>,
+    /// Number of the last group that was taken from the source.
+    taken: u64,
     bytes_since_checkpoint: u64,
     /// When what was applied must be durable; `None` if it is.
     checkpoint_due: Option<Duration>,
@@ -101,6 +103,7 @@ impl<S: Source> IngestWorker<S> {
             consumer: None,
             is_published: false,
             applied,
+            taken: applied.map_or(0, |cursor| cursor.group),
             bytes_since_checkpoint: 0,
             checkpoint_due: None,
         })
@@ -201,6 +204,11 @@ impl<S: Source> IngestWorker<S> {
             let Some(group) = self.source.next_group()? else {
                 break;
             };
+            // A source may deliver more than once, and a batch that held a record twice would count it twice.
+            if group.number() <= self.taken {
+                continue;
+            }
+            self.taken = group.number();
             records += u64::from(group.header().records);
             bytes += group.header().group_bytes();
             groups.push(group);

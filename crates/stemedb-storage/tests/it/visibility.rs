@@ -1,7 +1,7 @@
 //! Nobody sees half a batch: a reader looks at pairs of entries while batches are applied.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
 
@@ -9,10 +9,15 @@ use stemedb_storage::{Batch, HybridStore, KVStore, Key, MemoryStore, Put};
 
 use crate::support::{cursor, id, put, seq};
 
-/// Pairs that a reader must have looked at.
+/// Readers beside the one who applies.
+const READERS: u64 = 2;
+/// Pairs that a reader must have looked at; `STEMEDB_LONG_TESTS` has all of them look at a million.
 const PAIRS: u64 = 20_000;
+const PAIRS_LONG: u64 = 1_000_000 / READERS;
 /// Batches that are applied at least, so that there is something to look at.
 const BATCHES: u64 = 2_000;
+/// Batches that a long test applies at most.
+const BATCHES_MAX: u64 = 1_000_000;
 
 /// A batch of two entries: one in the engine of the stream, one in the small engine, then filling.
 fn pair(number: u64) -> Batch {
@@ -28,9 +33,9 @@ fn pair(number: u64) -> Batch {
 }
 
 /// Looks for the newest pair in the published view until told to stop; returns how often.
-fn look(store: &dyn KVStore, stop: &AtomicBool) -> u64 {
+fn look(store: &dyn KVStore, stop: &AtomicBool, total: &AtomicU64, least: u64) -> u64 {
     let mut looked = 0;
-    while !stop.load(Ordering::Relaxed) || looked < PAIRS {
+    while !stop.load(Ordering::Relaxed) || looked < least {
         let view = store.snapshot().unwrap();
         let last = view.cursor().map_or(0, |cursor| cursor.sequence.get());
         // The newest pair must be there as a whole, the one after it not at all.
@@ -56,23 +61,32 @@ fn look(store: &dyn KVStore, stop: &AtomicBool) -> u64 {
             (last, last, last)
         );
         looked += 1;
+        total.fetch_add(1, Ordering::Relaxed);
     }
     looked
 }
 
 fn nobody_sees_half_a_batch(store: &dyn KVStore) {
     store.publish().unwrap();
-    let stop = AtomicBool::new(false);
+    let is_long = std::env::var_os("STEMEDB_LONG_TESTS").is_some();
+    let least = if is_long { PAIRS_LONG } else { PAIRS };
+    let (stop, total) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
-        let readers = [(); 2].map(|()| scope.spawn(|| look(store, &stop)));
-        for number in 1..=BATCHES {
+        let readers: Vec<_> = (0..READERS)
+            .map(|_| scope.spawn(|| look(store, &stop, &total, least)))
+            .collect();
+        // In a long test there is something to apply for as long as somebody has to look.
+        let is_looked_at = || is_long && total.load(Ordering::Relaxed) < READERS * least;
+        let mut number = 0;
+        while number < BATCHES || (number < BATCHES_MAX && is_looked_at()) {
+            number += 1;
             store.apply(pair(number)).unwrap();
             store.publish().unwrap();
         }
         stop.store(true, Ordering::Relaxed);
         for reader in readers {
             let looked = reader.join().unwrap();
-            assert!(looked >= PAIRS);
+            assert!(looked >= least);
         }
     });
 }

@@ -167,11 +167,19 @@ impl SimDisk {
     /// All files as they are read now.
     #[must_use]
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        self.files_below(Path::new(""))
+    }
+
+    /// The files below a directory as they are read now.
+    #[must_use]
+    pub fn files_below(&self, directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.state();
-        let bytes = |number| state.files.get(&number).map(SimFile::bytes);
-        state
+        let below = state
             .entries
             .iter()
+            .filter(|(path, _)| path.starts_with(directory));
+        let bytes = |number| state.files.get(&number).map(SimFile::bytes);
+        below
             .map(|(path, number)| (path.clone(), bytes(number).unwrap_or_default().to_vec()))
             .collect()
     }

@@ -76,11 +76,34 @@ impl StreamModel {
             Loss::Hole if at < state.batches.len() => drop(state.batches.remove(at)),
             _ => state.batches.truncate(at),
         }
-        state.synced = state.batches.len();
-        state.forsaken = 0;
-        let mut map = Map::new();
-        map.extend(state.batches.iter().flatten().cloned());
-        state.map = Arc::new(map);
+        state.settle();
+    }
+
+    /// Loses all but the first batches, synced or not.
+    pub fn truncate(&self, batches: usize) {
+        let mut state = self.state();
+        state.batches.truncate(batches);
+        state.settle();
+    }
+
+    /// Another disk with the same on it, all of it durable.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut state = State {
+            batches: self.state().batches.clone(),
+            ..State::default()
+        };
+        state.settle();
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// The keys of each batch, in the order of the commits.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Vec<Vec<u8>>> {
+        let state = self.state();
+        let keys =
+            |batch: &Vec<(Bytes, Bytes)>| batch.iter().map(|(key, _)| key.to_vec()).collect();
+        state.batches.iter().map(keys).collect()
     }
 
     /// Has the next sync fail. What it should have made durable can still be read, and no later sync makes it durable.
@@ -102,6 +125,17 @@ impl StreamModel {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What is there is durable, and all that there is.
+    fn settle(&mut self) {
+        self.synced = self.batches.len();
+        self.forsaken = 0;
+        let mut map = Map::new();
+        map.extend(self.batches.iter().flatten().cloned());
+        self.map = Arc::new(map);
     }
 }
 

@@ -152,7 +152,7 @@ fn show(view: &dyn Snapshot) -> Result<BTreeMap<Vec<u8>, Entry>, Violation> {
 
 /// The groups that lie on a disk, read past all faults.
 pub(super) fn groups(disk: &SimDisk, directory: &Path) -> Result<Vec<Group>, Violation> {
-    let copy = SimDisk::with_files(&disk.files());
+    let copy = SimDisk::with_files(&disk.files_below(directory));
     let mut groups = Vec::new();
     let mut damage = None;
     walk(&copy, directory, &mut |item| {

@@ -46,8 +46,6 @@ pub(super) struct Live {
     views: Vec<Arc<dyn Snapshot>>,
     steps_left: u64,
     is_replayed: bool,
-    /// Whether errors of the store are what must be expected of it.
-    tolerates: bool,
 }
 
 /// What a life begins with.
@@ -59,7 +57,6 @@ pub(super) struct Begin {
     pub(super) store: Arc<HybridStore>,
     pub(super) process: Script,
     pub(super) durable: VecDeque<Group>,
-    pub(super) tolerates: bool,
 }
 
 impl Live {
@@ -77,7 +74,6 @@ impl Live {
             store: begin.store,
             process: begin.process,
             durable: begin.durable,
-            tolerates: begin.tolerates,
             unsynced: Vec::new(),
             passed_bytes: 0,
             clock: Duration::ZERO,
@@ -245,12 +241,11 @@ impl Live {
     }
 
     fn note(&mut self, outcome: Result<(), Violation>) {
-        // Whoever reads while the machine dies gets errors, and so does whoever reads from a disk that has lied.
+        // Whoever reads while the machine dies gets errors.
         let is_dead =
             self.process.is_killed() || self.store.snapshot().is_err() && self.is_replayed;
         if let Err(violation) = outcome
             && !is_dead
-            && !self.tolerates
         {
             self.violation.get_or_insert(violation);
         }

@@ -1,27 +1,31 @@
 //! A machine with a database on it, through many lives.
 
-use std::fmt::{self, Display, Formatter};
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stemedb_ingest::{IngestWorker, Options as WorkerOptions, mark};
-use stemedb_storage::engine::{Engine, Fault, RedbEngine};
+use stemedb_ingest::{IngestWorker, Options as WorkerOptions};
 use stemedb_storage::{Error as StoreError, HybridStore, KVStore};
-use stemedb_testkit::disk::{self, Effect, LyingDisk, Operation, Random, SimDisk, Traced};
-use stemedb_testkit::engine::{Broken, Call, Deed, Defect, DiskFile, Loss, Script, StreamModel};
+use stemedb_testkit::disk::{Effect, Random, SimDisk, Traced};
+use stemedb_testkit::engine::{Call, Defect, Loss, Script, StreamModel};
 use stemedb_testkit::oracle::Violation;
+use stemedb_wal::RecoveryReport;
 use stemedb_wal::vfs::Vfs;
-use stemedb_wal::{JournalId, Log, Mark, Options, RecoveryReport};
 
 use super::ledger::{self, Ledger};
 use super::live::{Begin, End, Live};
 use super::source::{Groups, Shared};
 use super::tally::Tally;
 
+mod fault;
+mod open;
+
+use open::{Opened, Refused};
+
 const LIVES: u64 = 7;
 const NESTED_CRASHES_MAX: u64 = 5;
+/// Lives before a disk begins to lie.
+const HONEST_LIVES: u64 = 2;
 const WAL: &str = "/wal";
 const REDB: &str = "/db/redb";
 
@@ -94,23 +98,8 @@ pub(super) struct World {
     calls: Vec<(&'static str, Call)>,
     /// A sync has failed since the power was last lost: what can be read may not be durable, and may be refused for it.
     sync_failed: bool,
-}
-
-/// Why a database does not open.
-enum Refused {
-    /// The machine died meanwhile.
-    Dead,
-    /// The store asks for a rebuild.
-    Rebuild(String),
-    /// The journal has less than the store.
-    Ahead(String),
-    Other(String),
-}
-
-struct Opened {
-    store: Arc<HybridStore>,
-    log: Log,
-    process: Script,
+    /// The power was lost, and nothing was opened since.
+    has_lost_power: bool,
 }
 
 impl World {
@@ -126,6 +115,7 @@ impl World {
             tally: Tally::default(),
             calls: Vec::new(),
             sync_failed: false,
+            has_lost_power: false,
         };
         world.create();
         let outcome = (0..LIVES).try_for_each(|_| world.live());
@@ -154,95 +144,6 @@ impl World {
             .put(Path::new(REDB), files[Path::new(REDB)].clone());
     }
 
-    /// The engine of the stream, and the small one.
-    fn engines(&self, process: &Script) -> Result<[Box<dyn Engine>; 2], Fault> {
-        let vfs = self.vfs(Lie::Redb);
-        let file = DiskFile::open(vfs.as_ref(), Path::new(REDB), process).map_err(Fault::Io)?;
-        // The store opens redb behind a guard against panics as well.
-        let small = catch_unwind(AssertUnwindSafe(|| RedbEngine::on(file)))
-            .unwrap_or_else(|_| Err(Fault::Failed("redb panicked".into())))?;
-        let stream = self.stream.open(process);
-        Ok([stream, Box::new(small)].map(|engine| self.wrap(engine, process)))
-    }
-
-    fn wrap(&self, engine: Box<dyn Engine>, process: &Script) -> Box<dyn Engine> {
-        match self.setup.defect {
-            Some((name, defect)) if name == engine.name() => match defect {
-                // The process may die between the two parts of a commit.
-                Defect::CursorAfterData | Defect::CursorBeforeData => {
-                    Broken::wrap(process.wrap(engine), defect)
-                }
-                Defect::SyncIgnored | Defect::ViewsMove => {
-                    process.wrap(Broken::wrap(engine, defect))
-                }
-            },
-            _ => process.wrap(engine),
-        }
-    }
-
-    /// The disk for a part of the database; `lie` is what it would lie about.
-    fn vfs(&self, lie: Lie) -> Arc<dyn Vfs> {
-        let disk: Arc<dyn Vfs> = Arc::new(self.disk.clone());
-        if self.setup.lie == Some(lie) {
-            return Arc::new(LyingDisk::new(disk, disk::Lie::SyncData));
-        }
-        disk
-    }
-
-    fn options(&self) -> Options {
-        Options {
-            segment_bytes_max: 4096,
-            journal_id: Some(JournalId(*b"journal of tests")),
-            vfs: self.vfs(Lie::Journal),
-            ..Options::default()
-        }
-    }
-
-    /// Opens everything in the order in which the database does: lock, engines, journal with the cursors.
-    fn open(&mut self) -> Result<Opened, Refused> {
-        let process = Script::new();
-        let dead = self.disk.clone();
-        let refused = |refused: Refused| {
-            if dead.is_without_power() {
-                Refused::Dead
-            } else {
-                refused
-            }
-        };
-        let journal = |error: stemedb_wal::Error| {
-            let text = format!("{error}: {error:?}");
-            refused(match error {
-                stemedb_wal::Error::StoreAheadOfJournal { .. }
-                | stemedb_wal::Error::ForeignStore { .. } => Refused::Ahead(text),
-                _ => Refused::Other(text),
-            })
-        };
-        let locked = self.options().lock(Path::new(WAL)).map_err(journal)?;
-        let [stream, small] = self
-            .engines(&process)
-            .map_err(|fault| refused(Refused::Rebuild(format!("{fault:?}: rebuilt"))))?;
-        let store =
-            HybridStore::with_engines(stream, small).map_err(|error| refused(of_store(&error)))?;
-        let cursors = store.cursors().map_err(|error| refused(of_store(&error)))?;
-        let reached: Vec<Mark> = cursors
-            .iter()
-            .filter_map(|engine| engine.cursor.as_ref().map(mark))
-            .collect();
-        if let [a, b] = cursors[..] {
-            let [stream, small] = [a, b].map(|it| it.cursor.map_or(0, |it| it.sequence.get()));
-            self.tally.engines_apart += u64::from(stream != small);
-            self.tally.small_ahead += u64::from(stream < small);
-        }
-        let log = locked.open(&reached).map_err(journal)?;
-        let store = Arc::new(store);
-        self.calls.extend(process.calls());
-        Ok(Opened {
-            store,
-            log,
-            process,
-        })
-    }
-
     /// Opens the database, through power losses during recovery, and compares the journal with what is known.
     fn recover(&mut self) -> Result<Opened, Violation> {
         let mut nested = self.random.below(NESTED_CRASHES_MAX + 1);
@@ -261,7 +162,12 @@ impl World {
             }
             self.disk.forget_plans();
             match opened {
-                Ok(opened) => return self.check_journal().map(|()| opened),
+                Ok(opened) => {
+                    // What is there after a loss of power is durable, and what an opening does not refuse must be sound.
+                    self.sync_failed &= !self.has_lost_power;
+                    self.has_lost_power = false;
+                    return self.check_journal().map(|()| opened);
+                }
                 Err(refused) => self.refused(&refused)?,
             }
         }
@@ -276,16 +182,28 @@ impl World {
             Refused::Rebuild(_) => {
                 self.sync_failed || (self.setup.lie.is_some() && !is_journal_lie)
             }
-            Refused::Ahead(text) => is_journal_lie && text.contains("ahead"),
+            Refused::Ahead(text) => is_journal_lie && text.contains("records are missing"),
+            Refused::Corrupt(text) => is_journal_lie && text.contains(".wal"),
             Refused::Dead | Refused::Other(_) => false,
         };
         if !has_cause {
             return Err(Violation::new(format!("refused: {refused}")));
         }
+        if matches!(refused, Refused::Corrupt(_)) {
+            self.start_anew();
+        }
         self.tally.rebuilds += 1;
         self.sync_failed = false;
         self.create();
         Ok(())
+    }
+
+    /// The journal is damaged, and nothing is left but to begin another one.
+    fn start_anew(&mut self) {
+        for path in self.disk.files().keys() {
+            self.disk.take_away(path);
+        }
+        self.ledger = Ledger::default();
     }
 
     fn check_journal(&mut self) -> Result<(), Violation> {
@@ -319,10 +237,8 @@ impl World {
         Ok(opened)
     }
 
-    fn journal_files(&self) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-        let mut files = self.disk.files();
-        files.remove(Path::new(REDB));
-        files.into_iter().collect()
+    fn journal_files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        self.disk.files_below(Path::new(WAL))
     }
 
     fn live(&mut self) -> Result<(), Violation> {
@@ -352,7 +268,6 @@ impl World {
             store: Arc::clone(&opened.store),
             process: opened.process.clone(),
             durable: durable.collect(),
-            tolerates: self.tolerates(),
         };
         let mut live = Live::new(begin);
         live.tally.replays += u64::from(live.durable.iter().any(|it| it.mark().is_some()));
@@ -381,25 +296,9 @@ impl World {
             } else {
                 live.end
             };
-            self.judge(&error, &live)?;
+            judge(&error, &live)?;
         }
         Ok(live)
-    }
-
-    /// A worker may end for what was done to it, and for nothing else.
-    fn judge(&self, error: &stemedb_ingest::Error, live: &Live) -> Result<(), Violation> {
-        let stemedb_ingest::Error::Store(store) = error else {
-            return Err(Violation::new(format!("the worker: {error:?}")));
-        };
-        let is_failed = matches!(**store, StoreError::EngineFailed { .. });
-        if is_failed && live.store.snapshot().is_err() || self.tolerates() {
-            return Ok(());
-        }
-        Err(Violation::new(format!("the worker: {error:?}")))
-    }
-
-    fn tolerates(&self) -> bool {
-        self.sync_failed || self.setup.lie == Some(Lie::Redb)
     }
 
     fn end(&mut self, mut live: Live, process: &Script) -> Result<(), Violation> {
@@ -441,6 +340,7 @@ impl World {
 
     fn crash(&mut self) {
         self.tally.power_losses += 1;
+        self.has_lost_power = true;
         self.disk.crash(self.random.next_u64());
         let loss = match self.setup.lie {
             Some(Lie::StreamSynced) => Loss::Synced,
@@ -448,74 +348,17 @@ impl World {
             _ => Loss::Unsynced,
         };
         self.stream.crash(&mut self.random, loss);
-        // What is there now is durable; that it is sound shows at the next opening.
-    }
-
-    fn plan_faults(&mut self, process: &Script) {
-        if self.random.one_in(4) {
-            for _ in 0..self.random.below(6) {
-                let effects = [Effect::Short, Effect::Fail(io::ErrorKind::Interrupted)];
-                let effect = *self.random.pick(&effects).unwrap();
-                let operations = [Operation::Write, Operation::Read];
-                let operation = self.random.pick(&operations).copied();
-                self.disk.plan(operation, self.random.below(40), effect);
-            }
-        }
-        if self.random.one_in(4) {
-            self.plan_error();
-        }
-        if self.random.one_in(10) {
-            self.sync_failed = true;
-            self.stream.fail_next_sync();
-        }
-        if self.random.one_in(3) {
-            let deeds = [
-                Deed::Fail,
-                Deed::FailLate,
-                Deed::Panic,
-                Deed::Kill,
-                Deed::KillLate,
-            ];
-            let deed = *self.random.pick(&deeds).unwrap();
-            let passing = usize::try_from(self.random.below(40)).unwrap();
-            process.plan(passing, deed);
-        }
-        if self.random.one_in(2) {
-            let soon = self.random.one_in(2);
-            let passing = self.random.below(if soon { 30 } else { 300 });
-            self.disk.plan(None, passing, Effect::PowerLoss);
-        }
-    }
-
-    fn plan_error(&mut self) {
-        let kinds = [io::ErrorKind::Other, io::ErrorKind::StorageFull];
-        let kind = *self.random.pick(&kinds).unwrap();
-        let operations = [
-            Operation::Write,
-            Operation::Sync,
-            Operation::SyncDirectory,
-            Operation::SetLen,
-            Operation::Rename,
-        ];
-        let operation = *self.random.pick(&operations).unwrap();
-        self.sync_failed |= operation == Operation::Sync;
-        let passing = self.random.below(20);
-        self.disk.plan(Some(operation), passing, Effect::Fail(kind));
     }
 }
 
-fn of_store(error: &StoreError) -> Refused {
-    match error {
-        StoreError::NeedsRebuild { reason } => Refused::Rebuild(format!("{error}: {reason:?}")),
-        _ => Refused::Other(format!("{error}: {error:?}")),
+/// A worker may end for what was done to it, and for nothing else.
+fn judge(error: &stemedb_ingest::Error, live: &Live) -> Result<(), Violation> {
+    let stemedb_ingest::Error::Store(store) = error else {
+        return Err(Violation::new(format!("the worker: {error:?}")));
+    };
+    let is_failed = matches!(**store, StoreError::EngineFailed { .. });
+    if is_failed && live.store.snapshot().is_err() {
+        return Ok(());
     }
-}
-
-impl Display for Refused {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dead => f.write_str("without power"),
-            Self::Rebuild(text) | Self::Ahead(text) | Self::Other(text) => f.write_str(text),
-        }
-    }
+    Err(Violation::new(format!("the worker: {error:?}")))
 }
