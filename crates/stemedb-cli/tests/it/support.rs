@@ -6,6 +6,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::Value;
@@ -234,6 +235,42 @@ pub(crate) fn long_tests() -> bool {
 
 /// Says so past the test harness, which keeps what a passing test prints to itself.
 pub(crate) fn say_skipped(what: &str) {
-    use std::io::Write as _;
-    writeln!(std::io::stderr(), "skipped: {what}").unwrap();
+    say(&format!("skipped: {what}"));
+}
+
+/// Says it past the test harness.
+pub(crate) fn say(what: &str) {
+    writeln!(std::io::stderr(), "{what}").unwrap();
+}
+
+/// A generator of moments that can be replayed: set `STEMEDB_TEST_SEED` to what a failure printed.
+pub(crate) struct Moments(u64);
+
+impl Moments {
+    pub(crate) fn new() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let given = std::env::var("STEMEDB_TEST_SEED").ok();
+        let seed = given.map_or(u64::from(now.subsec_nanos()), |seed| seed.parse().unwrap());
+        say(&format!("STEMEDB_TEST_SEED={seed}"));
+        Self(seed | 1)
+    }
+
+    /// A moment before `end`.
+    pub(crate) fn next(&mut self, end: Duration) -> Duration {
+        let parts = u32::try_from(self.random() >> 32).unwrap();
+        end.mul_f64(f64::from(parts) / f64::from(u32::MAX))
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        let end = end.max(1) as u64;
+        usize::try_from((self.random() >> 16) % end).unwrap()
+    }
+
+    fn random(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
 }

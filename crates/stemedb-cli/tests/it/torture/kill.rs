@@ -1,5 +1,7 @@
 //! SIGKILL at the N-th system call, in work and in recovery.
 
+use std::os::unix::process::ExitStatusExt as _;
+
 use super::{
     super::support::Home,
     check::{DIRECTORY, completes, recovered},
@@ -37,7 +39,7 @@ pub(super) const ENGINES: [&str; 2] = ["stemedb-data/db/redb", "stemedb-data/db/
 
 /// Where each of many runs begins.
 pub(super) struct Base {
-    home: Home,
+    pub(super) home: Home,
     pub(super) work: Work,
     /// Records that were acknowledged before, and are not fed again.
     pub(super) acknowledged: usize,
@@ -196,4 +198,19 @@ fn kills_of_one_recovery_after_the_other_lose_nothing() {
         recovered(&home, &base.work, acknowledged);
         completes(&home, &base.work);
     }
+}
+
+/// There is no handler: to be told to end is to be killed, which loses nothing.
+#[test]
+fn what_was_reported_before_the_signal_to_end_is_there() {
+    let base = Base::nothing();
+    let command = base.home.command(INGEST);
+    let life = Life::interrupted(command, &base.work, "TERM");
+    assert_eq!(life.status.signal(), Some(15), "{life:?}");
+    assert!(
+        life.acknowledged_upto() > 0 && life.stderr.lines().count() <= 1,
+        "{life:?}"
+    );
+    recovered(&base.home, &base.work, life.acknowledged_upto());
+    completes(&base.home, &base.work);
 }

@@ -36,6 +36,23 @@ impl Life {
     ///
     /// Where it does not end in time, or acknowledges what it was not fed.
     pub(crate) fn of(command: Command, work: &Work, from: usize) -> Self {
+        Self::lived(command, work, from, |_| {})
+    }
+
+    /// The same from the first record on, but that `signal` is sent when the first piece is acknowledged and the second on its way.
+    pub(crate) fn interrupted(command: Command, work: &Work, signal: &str) -> Self {
+        let mut sent = false;
+        Self::lived(command, work, 0, |process| {
+            if sent {
+                kill(&process.to_string(), signal);
+            }
+            sent = true;
+        })
+    }
+
+    /// Calls `fed` with the number of the process after each piece was written.
+    fn lived(mut command: Command, work: &Work, from: usize, mut fed: impl FnMut(u32)) -> Self {
+        command.stdin(Stdio::piped());
         let mut child = start(command);
         let alive = watch(&child);
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -62,6 +79,7 @@ impl Life {
                 {
                     break;
                 }
+                fed(child.id());
                 if !answered(&answers, work, from, &piece, &mut acknowledged) {
                     break;
                 }
@@ -92,15 +110,15 @@ impl Life {
     }
 }
 
-/// Starts it with pipes on all sides, in a process group of its own.
-fn start(mut command: Command) -> Child {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+/// Starts it with pipes for what it says, in a process group of its own.
+pub(crate) fn start(mut command: Command) -> Child {
+    command.stdout(Stdio::piped());
     command.stderr(Stdio::piped()).process_group(0);
     command.spawn().unwrap()
 }
 
 /// Kills the group of `child` if it is still there when its time is over; gives whether that was so.
-fn watch(child: &Child) -> (mpsc::Sender<()>, thread::JoinHandle<bool>) {
+pub(crate) fn watch(child: &Child) -> (mpsc::Sender<()>, thread::JoinHandle<bool>) {
     let (sender, over) = mpsc::channel::<()>();
     let group = format!("-{}", child.id());
     let watching = thread::spawn(move || {
@@ -121,7 +139,7 @@ pub(crate) fn kill(process: &str, signal: &str) {
     drop(kill.stderr(Stdio::null()).status());
 }
 
-fn read_all(mut from: impl std::io::Read) -> String {
+pub(crate) fn read_all(mut from: impl std::io::Read) -> String {
     let mut bytes = Vec::new();
     drop(from.read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).into_owned()

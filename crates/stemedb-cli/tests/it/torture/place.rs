@@ -1,0 +1,157 @@
+//! Odd places, and copies of a live database.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::fs::symlink,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use super::{
+    super::support::{Home, claims},
+    check::DIRECTORY,
+    mount::Mount,
+};
+
+#[test]
+fn a_file_system_that_is_read_only_is_unavailable_and_works_again() {
+    let Some(mount) = Mount::tmpfs("size=128m") else {
+        return;
+    };
+    let database = mount.database();
+    let home = &mount.home;
+    home.write("x", claims(9));
+    let run = |args: &[&str]| home.run([&["--dir", &database][..], args].concat());
+    run(&["ingest", "-q", "x"]).fine();
+    mount.remount("ro");
+    for args in [&["ingest", "x"][..], &["stats"], &["export"]] {
+        run(args).failed(4, &[&database, "Read-only file system"]);
+    }
+    let other = mount.path.join("other").display().to_string();
+    home.run(["--dir", &other, "init"])
+        .failed(4, &[&other, "Read-only file system"]);
+    mount.remount("rw");
+    run(&["verify"]).fine();
+    assert_eq!(run(&["export", "--ids"]).fine().stdout.lines().count(), 9);
+}
+
+#[test]
+fn nothing_of_a_database_needs_to_be_executed() {
+    let Some(mount) = Mount::tmpfs("size=128m,noexec") else {
+        return;
+    };
+    let database = mount.database();
+    mount.home.write("x", claims(9));
+    mount
+        .home
+        .run(["--dir", &database, "ingest", "-q", "x"])
+        .fine();
+    mount.home.run(["--dir", &database, "verify"]).fine();
+}
+
+#[test]
+fn a_link_to_a_database_is_the_database() {
+    let home = Home::new();
+    home.write("x", claims(9));
+    fs::create_dir(home.path("real")).unwrap();
+    symlink(home.path("real"), home.path("link")).unwrap();
+    home.run(["--dir", "link", "ingest", "-q", "x"]).fine();
+    home.run(["--dir", "real", "verify"]).fine();
+    let run = home
+        .run(["--dir", "real", "ingest", "--json", "x"])
+        .fine()
+        .json();
+    assert_eq!(run["duplicates"], 9);
+    symlink(home.path("nowhere"), home.path("dangling")).unwrap();
+    home.run(["--dir", "dangling", "stats"])
+        .failed(3, &["dangling"]);
+}
+
+#[test]
+fn a_long_path_works_and_one_that_is_too_long_is_refused() {
+    let home = Home::new();
+    home.write("x", claims(9));
+    let part = "p".repeat(100);
+    let long = [part.as_str(); 5].join("/");
+    home.run(["--dir", &long, "ingest", "-q", "x"]).fine();
+    home.run(["--dir", &long, "verify"]).fine();
+    let before = home.files("").len();
+    for too_long in ["p".repeat(300), [part.as_str(); 50].join("/")] {
+        home.run(["--dir", &too_long, "ingest", "x"])
+            .failed(4, &["File name too long"]);
+        let stats = home.run(["--dir", &too_long, "stats"]);
+        assert!(
+            [3, 4].contains(&stats.code),
+            "{}: {}",
+            stats.code,
+            stats.stderr
+        );
+    }
+    assert_eq!(home.files("").len(), before, "something was created");
+}
+
+/// Copies of a database, made while it takes records, are what it was at some time, or are refused; then a rebuild makes them so.
+#[test]
+fn a_copy_of_a_live_database_is_a_prefix_or_is_refused() {
+    const COPIES: usize = 20;
+
+    let home = Home::new();
+    let mut child = home.start(["ingest", "-", "-q"]);
+    let mut stdin = child.stdin.take().unwrap();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let lines = claims(400_000);
+            for lines in lines.as_bytes().chunks(16 * 1024) {
+                if is_over.load(Ordering::Relaxed) || stdin.write_all(lines).is_err() {
+                    break;
+                }
+            }
+            // The last line may be cut, which makes it a rejected one.
+            drop(stdin);
+        });
+        while !home.path("stemedb-data/stemedb.marker").exists() {
+            thread::yield_now();
+        }
+        for copy in 0..COPIES {
+            // A file may go away while it is copied, which is no matter.
+            let mut cp = Command::new("cp");
+            cp.args(["-r", "--sparse=always"]);
+            cp.args([home.path(DIRECTORY), home.path(&format!("copy-{copy}"))]);
+            cp.output().unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let mut words = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut words)
+        .unwrap();
+    let code = child.wait().unwrap().code();
+    assert!(matches!(code, Some(0 | 1)), "{code:?}: {words}");
+    let all = home.run(["export", "--ids"]).fine().stdout;
+    let (mut opened, mut refused) = (0, 0);
+    for copy in 0..COPIES {
+        let dir = format!("copy-{copy}");
+        let ids = home.run(["--dir", &dir, "export", "--ids"]);
+        let ids = if ids.code == 0 {
+            opened += 1;
+            ids
+        } else {
+            ids.failed(5, &["`stemedb rebuild`"]);
+            refused += 1;
+            // It tells of records that the store had, and the journal has not.
+            let rebuilt = home.run(["--dir", &dir, "rebuild"]);
+            assert!([0, 1].contains(&rebuilt.code), "{}", rebuilt.stderr);
+            home.run(["--dir", &dir, "export", "--ids"]).fine()
+        };
+        assert!(all.starts_with(&ids.stdout), "{dir} is no prefix");
+        home.run(["--dir", &dir, "verify"]).fine();
+        fs::remove_dir_all(home.path(&dir)).unwrap();
+    }
+    eprintln!("{opened} copies opened, {refused} were refused and rebuilt");
+}
