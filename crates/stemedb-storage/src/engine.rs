@@ -103,9 +103,12 @@ pub enum Fault {
 impl Fault {
     /// An I/O error at opening: files that are missing, cut, or in the way are damage, the rest is the system's refusal.
     pub(crate) fn from_io(error: std::io::Error) -> Self {
-        use std::io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+        use std::io::ErrorKind::{
+            AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof,
+        };
         match error.kind() {
-            AlreadyExists | InvalidData | NotFound | UnexpectedEof => {
+            // Invalid input: a place before the beginning of a file that should be longer.
+            AlreadyExists | InvalidData | InvalidInput | NotFound | UnexpectedEof => {
                 Self::Corrupt(Box::new(error))
             }
             _ => Self::Io(error),

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use crate::mark::{Extent, check_mark};
 use crate::reader::{JournalReader, Start};
 use crate::shared::{Progress, Shared};
+use crate::sync::thread::{self, JoinHandle};
 use crate::writer::Writer;
 use crate::{
     AppendError, Error, JournalId, LockedDirectory, Log, Mark, Options, RecoveryReport,
@@ -70,12 +70,13 @@ impl Journal {
         let report = log.report().clone();
         let directory = shared.directory.clone();
         let for_thread = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("stemedb-wal".to_owned())
             .spawn(move || crate::thread::run(log, &for_thread))
             .map_err(|source| Error::Io {
                 operation: "start the log thread of",
                 path: directory,
+                offset: None,
                 source,
             })?;
         Ok(Self {

@@ -64,6 +64,10 @@ mod scan;
 mod shared;
 mod spare;
 mod survey;
+#[cfg(not(shuttle))]
+mod sync;
+#[cfg(shuttle)]
+pub mod sync;
 mod thread;
 mod types;
 pub mod vfs;

@@ -1,7 +1,7 @@
 //! Readers: they follow what is durable, with files of their own, and never write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::directory::{SegmentFile, corruption, segment_path};
@@ -9,6 +9,7 @@ use crate::format::{GROUP_HEADER_BYTES, GroupHeader, Place, SEGMENT_HEADER_BYTES
 use crate::group::check_limits;
 use crate::scan::ChainEnd;
 use crate::shared::Shared;
+use crate::sync::AtomicBool;
 use crate::{Corruption, Error, Fault, Group, SegmentInfo};
 
 const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;

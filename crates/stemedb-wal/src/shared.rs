@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::format::{GROUP_PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX, framed_bytes};
+use crate::sync::{Condvar, Mutex, MutexGuard, oneshot};
 use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo, Trust};
 
 /// What an append is answered with.

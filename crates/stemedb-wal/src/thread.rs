@@ -2,10 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::shared::{Appended, Request, Shared, Work};
+use crate::sync::thread::{self, JoinHandle};
 use crate::{AppendError, Durability, Group, Log, Spare};
 
 /// Runs until the queue is closed and empty; gives the outcome of closing the log.
@@ -171,7 +171,7 @@ impl Driver<'_> {
         if self.spare_failed == Some(number) {
             return;
         }
-        let thread = std::thread::Builder::new().name("stemedb-wal-spare".to_owned());
+        let thread = thread::Builder::new().name("stemedb-wal-spare".to_owned());
         match thread.spawn(move || request.prepare()) {
             Ok(thread) => self.spare = Some(Preparing { number, thread }),
             Err(_) => self.spare_failed = Some(number),

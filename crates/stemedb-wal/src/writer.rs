@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::shared::{Answer, Appended, Offer, Reply, Request, Shared};
+use crate::sync::oneshot;
 use crate::{AppendError, Trust};
 
 /// Appends records through group commit: whatever arrives while a group is being synced goes into the next one.

@@ -22,6 +22,8 @@ use fjall::{
 use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use crate::{guard, watchdog::Backlog};
 
+mod preflight;
+
 /// Name of this engine.
 pub(crate) const NAME: &str = "fjall";
 
@@ -54,6 +56,7 @@ impl FjallEngine {
     ///
     /// `Locked` if it is open elsewhere, `Corrupt` if its files are damaged, `Io` if the operating system refuses.
     pub fn open(path: &Path) -> Result<Self, Fault> {
+        preflight::check(path)?;
         let db = Database::builder(path)
             .cache_size(CACHE_BYTES)
             .open()

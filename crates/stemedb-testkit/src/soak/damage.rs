@@ -122,7 +122,7 @@ fn flip(part: &Path, random: &mut Random) -> Result<Option<Flip>, Failure> {
             let metadata = entry.metadata().doing("look at", &entry.path())?;
             if metadata.is_dir() {
                 pending.push(entry.path());
-            } else if metadata.len() > 0 && !is_torn(&entry.path()) {
+            } else if metadata.len() > 0 && !is_aside(&entry.path()) {
                 files.push((entry.path(), metadata.len()));
             }
         }
@@ -153,10 +153,11 @@ fn flip(part: &Path, random: &mut Random) -> Result<Option<Flip>, Failure> {
     Ok(Some(Flip { file, offset }))
 }
 
-/// What recovery has put aside is no part of the journal.
-fn is_torn(path: &Path) -> bool {
+/// What recovery has put aside is no part of the journal, nor is the note that says who has it open.
+fn is_aside(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "torn")
+        || path.ends_with("wal/pid")
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {

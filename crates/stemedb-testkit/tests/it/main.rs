@@ -6,6 +6,9 @@ mod oracle;
 /// A short soak, by the program itself.
 #[cfg(test)]
 mod soak;
+/// The whole database on a simulated disk, through crashes.
+#[cfg(test)]
+mod simulation;
 /// What holds for every file of the repository and no compiler checks.
 #[cfg(test)]
 mod tidy;

@@ -30,7 +30,12 @@ const EDGES: [(&str, &[&str]); 7] = [
     ("stemedb-cli", &["stemedb"]),
     ("stemedb-server", &["stemedb"]),
 ];
-const UNPUBLISHED: [&str; 2] = ["stemedb-bench", "stemedb-testkit"];
+const UNPUBLISHED: [&str; 4] = [
+    "stemedb-bench",
+    "stemedb-fuzz",
+    "stemedb-shuttle",
+    "stemedb-testkit",
+];
 
 /// Finds addresses that are not that of the public index.
 pub(super) fn foreign_hosts(text: &str) -> Vec<Finding> {

@@ -1,0 +1,62 @@
+//! A bounded share of fuzzing that any compiler can do.
+//!
+//! `STEMEDB_FUZZ_RUNS` says how many mutations each target gets, `STEMEDB_TEST_SEED` from which seed; a failure prints the bytes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use stemedb_fuzz::{GROUP, JSON, KEY, PAYLOAD, RECOVERY, Random, Target};
+
+const RUNS: u64 = 4000;
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+fn run(target: Target, bytes: &[u8]) {
+    catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).unwrap_or_else(|panic| {
+        println!("{} fails on {bytes:?}", target.name);
+        resume_unwind(panic)
+    });
+}
+
+fn feed(target: Target) {
+    let seeds = (target.seeds)();
+    assert!(seeds.len() > 1, "a target without seeds tests nothing");
+    for seed in &seeds {
+        run(target, seed);
+        for cut in 0..seed.len().min(200) {
+            run(target, &seed[..cut]);
+        }
+    }
+    let mut random = Random::new(number("STEMEDB_TEST_SEED", 1));
+    for _ in 0..number("STEMEDB_FUZZ_RUNS", RUNS) {
+        let mut bytes = seeds[random.below(seeds.len())].clone();
+        random.mutate(&mut bytes);
+        run(target, &bytes);
+    }
+}
+
+#[test]
+fn groups_that_verify_are_what_they_say() {
+    feed(GROUP);
+}
+
+#[test]
+fn a_damaged_journal_opens_as_a_prefix_or_not_at_all() {
+    feed(RECOVERY);
+}
+
+#[test]
+fn payloads_decode_to_what_they_encode() {
+    feed(PAYLOAD);
+}
+
+#[test]
+fn lines_that_are_accepted_are_written_as_the_same_record() {
+    feed(JSON);
+}
+
+#[test]
+fn keys_are_their_bytes_and_sort_as_what_they_name() {
+    feed(KEY);
+}
