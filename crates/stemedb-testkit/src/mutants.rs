@@ -116,10 +116,11 @@ fn check_unchanged(tree: &Tree, mutants: &[Mutant]) -> Result<(), Failure> {
 
 fn try_one(tree: &Tree, mutant: &Mutant) -> Result<Row, Failure> {
     let begun = clock::now();
-    mutant.apply(tree)?;
+    let before = mutant.apply(tree)?;
     let verdict = try_tests(tree, &mutant.tests);
-    for hunk in &mutant.hunks {
-        tree.restore(&hunk.file)?;
+    // In reverse, so that a file that was changed twice is again what it was first.
+    for (file, text) in before.iter().rev() {
+        tree.write(file, text)?;
     }
     Ok(Row {
         name: mutant.name.clone(),

@@ -97,17 +97,19 @@ impl Mutant {
         Ok(())
     }
 
-    /// Changes the files of a copy.
+    /// Changes the files of a copy; gives each with what it held before.
     ///
     /// # Errors
     ///
     /// As [`check`](Self::check), and where a file cannot be written.
-    pub(crate) fn apply(&self, tree: &Tree) -> Result<(), Failure> {
+    pub(crate) fn apply(&self, tree: &Tree) -> Result<Vec<(String, String)>, Failure> {
+        let mut before = Vec::with_capacity(self.hunks.len());
         for hunk in &self.hunks {
-            let mutated = self.mutated(&tree.read(&hunk.file)?, hunk)?;
-            tree.write(&hunk.file, &mutated)?;
+            let text = tree.read(&hunk.file)?;
+            tree.write(&hunk.file, &self.mutated(&text, hunk)?)?;
+            before.push((hunk.file.clone(), text));
         }
-        Ok(())
+        Ok(before)
     }
 
     fn mutated(&self, text: &str, hunk: &Hunk) -> Result<String, Failure> {

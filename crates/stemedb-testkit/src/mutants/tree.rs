@@ -81,17 +81,6 @@ impl Tree {
             .doing("write", &path)
     }
 
-    /// Makes a file of the copy what it was.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be.
-    pub(crate) fn restore(&self, file: &str) -> Result<(), Failure> {
-        let path = self.original.join(file);
-        let text = fs::read_to_string(&path).doing("read", &path)?;
-        self.write(file, &text)
-    }
-
     fn copy_one(&self, file: &str) -> Result<(), Failure> {
         let (from, to) = (self.original.join(file), self.copy.join(file));
         if let Some(parent) = to.parent() {
