@@ -1,14 +1,17 @@
-//! Long proofs of `StemeDB` that no `cargo test` runs.
+//! Long proofs of `StemeDB` that no `cargo test` runs: the soak and the mutants.
 //!
 //! `soak` has a child process use a database while its parent kills it, starves it of disk and checks what is left.
-//! It ends with 0 where all is well, with 1 where a promise is broken, and with 2 where it could not do its work.
+//! `mutants` breaks a copy of the code in one place after the other, and demands that a test notices.
+//! Both end with 0 where all is well, with 1 where a promise is broken, and with 2 where they could not do their work.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 mod clock;
 mod failure;
+mod mutants;
 mod output;
 mod soak;
 
@@ -28,12 +31,22 @@ enum Command {
     /// The process that is killed.
     #[command(hide = true)]
     SoakChild(soak::ChildOptions),
+    /// Break a copy of the code in one place after the other; a test must fail each time.
+    Mutants {
+        /// The only mutant to try.
+        #[arg(long)]
+        only: Option<String>,
+        /// Where the copy is built; a directory under `target` by default.
+        #[arg(long)]
+        directory: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Soak(options) => soak::run(&options),
         Command::SoakChild(options) => return soak::run_child(&options),
+        Command::Mutants { only, directory } => mutants::run(only.as_deref(), directory.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

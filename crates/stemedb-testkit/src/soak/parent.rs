@@ -34,7 +34,7 @@ const UNCHECKED_EVERY: u64 = 4;
 struct Soak {
     directory: PathBuf,
     program: PathBuf,
-    random: Random,
+    seed: u64,
     begun: Instant,
     length: Duration,
     said: Instant,
@@ -48,6 +48,7 @@ struct Current {
     records_max: u64,
     ledger: Ledger,
     records: Vec<(u64, RecordId)>,
+    is_checked: bool,
 }
 
 /// Soaks.
@@ -74,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut soak = Soak {
         directory: directory.clone(),
         program,
-        random: Random::new(seed),
+        seed,
         begun: clock::now(),
         length,
         said: clock::now(),
@@ -140,27 +141,45 @@ impl Soak {
             if current.records.len() as u64 >= current.records_max
                 || bytes_below(&disk.database()).doing("measure", &disk.database())? > BYTES_MAX
             {
+                self.check_last(disk, &mut current)?;
                 disk.retire()?;
                 self.report.databases += 1;
                 current = self.new_database();
             }
         }
-        self.check(disk, &mut current)
+        self.check_last(disk, &mut current)
     }
 
-    fn new_database(&mut self) -> Current {
+    /// Checks what the last life has left, if that was not done.
+    fn check_last(&mut self, disk: &Disk, current: &mut Current) -> Result<(), Failure> {
+        if current.is_checked {
+            return Ok(());
+        }
+        self.check(disk, current)
+    }
+
+    /// What is decided now depends on the seed and the number of the life alone: how far a life got does not change the next one.
+    fn random(&self, purpose: u64) -> Random {
+        let life = self.report.lives.wrapping_mul(0x9e6c_63d0_876a_3f01);
+        Random::new(self.seed ^ life ^ purpose.rotate_left(40))
+    }
+
+    fn new_database(&self) -> Current {
+        let mut random = self.random(1);
         // Mostly small, so that the creation of one is often killed, and checks are quick.
-        let most = RECORDS_MAX >> self.random.below(8);
+        let most = RECORDS_MAX >> random.below(8);
         Current {
-            seed: self.random.next_u64() >> 1,
-            records_max: self.random.below(most),
+            seed: random.next_u64() >> 1,
+            records_max: random.below(most),
             ledger: Ledger::default(),
             records: Vec::new(),
+            is_checked: true,
         }
     }
 
     fn one_life(&mut self, life: u64, disk: &Disk, current: &mut Current) -> Result<(), Failure> {
-        let plan = Plan::new(disk.room(), &mut self.random);
+        let mut random = self.random(2);
+        let plan = Plan::new(disk.room(), &mut random);
         let arguments = [
             ("--directory", disk.database().display().to_string()),
             ("--seed", current.seed.to_string()),
@@ -188,8 +207,9 @@ impl Soak {
             Failure::Violated(what) => Failure::Violated(format!("{what}\n  {plan:?}")),
             other => other,
         })?;
+        current.is_checked = false;
         // Now and then the next child has to recover what this one has left, and may be killed at it.
-        if self.random.one_in(UNCHECKED_EVERY) {
+        if random.one_in(UNCHECKED_EVERY) {
             return Ok(());
         }
         self.check(disk, current)
@@ -200,9 +220,11 @@ impl Soak {
         current.records = check::database(&path, current.ledger.history())?;
         let settled = current.ledger.settle(&current.records);
         settled.map_err(|violation| Failure::violated(violation.to_string()))?;
+        current.is_checked = true;
         self.report.checks += 1;
         self.report.records += current.records.len() as u64;
-        if !self.random.one_in(DAMAGE_EVERY) || current.records.is_empty() {
+        let mut random = self.random(3);
+        if !random.one_in(DAMAGE_EVERY) || current.records.is_empty() {
             return Ok(());
         }
         let original = Original {
@@ -210,7 +232,7 @@ impl Soak {
             records: &current.records,
             history: current.ledger.history(),
         };
-        match damage::inflict(original, &self.directory, &mut self.random)? {
+        match damage::inflict(original, &self.directory, &mut random)? {
             Some(Fate::Found) => self.report.damage_found += 1,
             Some(Fate::Harmless) => self.report.damage_harmless += 1,
             None => {}

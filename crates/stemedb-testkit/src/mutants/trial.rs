@@ -1,0 +1,181 @@
+//! Running tests on the copy, and what they say.
+
+use std::fmt;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::tree::Tree;
+use crate::failure::{Doing, Failure};
+
+/// Building may wait for another build.
+const BUILD_TIME_MAX: Duration = Duration::from_mins(20);
+const TEST_TIME_MAX: Duration = Duration::from_mins(3);
+/// Lines of the end of what was said that are kept.
+const LINES_KEPT: usize = 30;
+
+/// What became of a mutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A test failed: its name, and how many did.
+    Killed(String, usize),
+    /// All tests passed.
+    Survived,
+    /// It does not compile.
+    NotBuilt(String),
+    /// The tests did not end.
+    Hung(String),
+    /// They ended badly, and no test had failed.
+    Broken(String),
+}
+
+impl Verdict {
+    /// Whether a test has noticed.
+    pub(crate) const fn is_killed(&self) -> bool {
+        matches!(self, Self::Killed(..))
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Killed(test, 1) => write!(f, "killed by {test}"),
+            Self::Killed(test, count) => write!(f, "killed by {test} and {} more", count - 1),
+            Self::Survived => f.write_str("SURVIVED"),
+            Self::NotBuilt(said) => write!(f, "DOES NOT COMPILE\n{said}"),
+            Self::Hung(command) => write!(f, "HANGS in cargo test {command}"),
+            Self::Broken(said) => write!(f, "ENDS WITHOUT A FAILING TEST\n{said}"),
+        }
+    }
+}
+
+/// How a command has ended.
+enum Ended {
+    Fine,
+    Badly(String),
+    /// It was killed after its time.
+    Late,
+}
+
+/// Runs one command after the other until a test fails.
+///
+/// # Errors
+///
+/// Where cargo cannot be run.
+pub(crate) fn try_tests(tree: &Tree, tests: &[String]) -> Result<Verdict, Failure> {
+    for test in tests {
+        let arguments: Vec<&str> = test.split_whitespace().collect();
+        let build = [&["--no-run"][..], &before_names(&arguments)].concat();
+        match cargo_test(tree, &build, BUILD_TIME_MAX)? {
+            Ended::Fine => {}
+            Ended::Badly(said) => return Ok(Verdict::NotBuilt(last_lines(&said))),
+            Ended::Late => return Ok(Verdict::NotBuilt("it takes too long".to_owned())),
+        }
+        match cargo_test(tree, &arguments, TEST_TIME_MAX)? {
+            Ended::Fine => {}
+            Ended::Late => return Ok(Verdict::Hung(test.clone())),
+            Ended::Badly(said) => return Ok(judge(&said)),
+        }
+    }
+    Ok(Verdict::Survived)
+}
+
+/// The arguments without what is handed to the tests themselves.
+fn before_names<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let ours = arguments.iter().take_while(|argument| **argument != "--");
+    ours.copied().collect()
+}
+
+/// Finds the tests that failed in what `cargo test` said.
+fn judge(said: &str) -> Verdict {
+    let failed = |line: &str| {
+        let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+        Some(name.trim_end_matches(" - should panic").to_owned())
+    };
+    let mut failed: Vec<_> = said.lines().filter_map(failed).collect();
+    // Tests run side by side: the first to fail differs from run to run.
+    failed.sort();
+    match failed.first() {
+        Some(first) => Verdict::Killed(first.clone(), failed.len()),
+        None => Verdict::Broken(last_lines(said)),
+    }
+}
+
+fn last_lines(said: &str) -> String {
+    let lines: Vec<_> = said.lines().collect();
+    let kept = lines.get(lines.len().saturating_sub(LINES_KEPT)..);
+    kept.unwrap_or_default().join("\n")
+}
+
+fn cargo_test(tree: &Tree, arguments: &[&str], time_max: Duration) -> Result<Ended, Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut child = Command::new(cargo)
+        .args(["test", "--locked"])
+        .args(arguments)
+        .current_dir(tree.path())
+        .env("CARGO_TARGET_DIR", tree.build())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own, so that the tests end with cargo.
+        .process_group(0)
+        .spawn()
+        .doing("run cargo in", tree.path())?;
+    let (sender, said) = channel();
+    let outputs: [Option<Box<dyn Read + Send>>; 2] = [
+        child
+            .stdout
+            .take()
+            .map(|it| Box::new(it) as Box<dyn Read + Send>),
+        child
+            .stderr
+            .take()
+            .map(|it| Box::new(it) as Box<dyn Read + Send>),
+    ];
+    for mut output in outputs.into_iter().flatten() {
+        let sender = sender.clone();
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // What was read before an error is all there is.
+            drop(output.read_to_end(&mut bytes));
+            drop(sender.send(String::from_utf8_lossy(&bytes).into_owned()));
+        });
+    }
+    drop(sender);
+    let mut text = String::new();
+    loop {
+        match said.recv_timeout(time_max) {
+            Ok(part) => text.push_str(&part),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let group = format!("kill -KILL -- -{}", child.id());
+                let killed = Command::new("sh").args(["-c", &group]).status();
+                killed.doing("kill the tests in", tree.path())?;
+                child.wait().doing("wait for cargo in", tree.path())?;
+                return Ok(Ended::Late);
+            }
+        }
+    }
+    let status = child.wait().doing("wait for cargo in", tree.path())?;
+    Ok(if status.success() {
+        Ended::Fine
+    } else {
+        Ended::Badly(text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Verdict, judge};
+
+    #[test]
+    fn only_a_failing_test_kills() {
+        let said = "test a::b ... ok\ntest c ... FAILED\ntest b::x ... FAILED\n";
+        assert_eq!(judge(said), Verdict::Killed("b::x".to_owned(), 2));
+        assert!(!judge("error: could not compile\n").is_killed());
+        assert!(!judge("test a ... ok\nerror: test failed (signal: 6)\n").is_killed());
+    }
+}
