@@ -341,6 +341,10 @@ impl Survey<'_> {
             Action::RefuseCorruption => return Err(self.damaged(header.number, &scan, fault)),
             _ => {
                 let dropped = bytes.split_off(usize::try_from(scan.end).unwrap_or(usize::MAX));
+                // The groups verified as they were read here; of the header another reading did.
+                for (to, from) in bytes.iter_mut().zip(header.encode()) {
+                    *to = from;
+                }
                 plan.rewrite = Some(Rewrite {
                     number: header.number,
                     kept: bytes,

@@ -18,6 +18,8 @@ enum Wrong {
     Zeros,
     /// The second half of what was read is zeros.
     HalfZeros,
+    /// The first bit is another.
+    FirstBit,
 }
 
 /// Reads from `first` up to `end` are wrong.
@@ -40,6 +42,7 @@ impl Hook for Misread {
             Wrong::Nothing => return 0,
             Wrong::Half => return half,
             Wrong::Zeros => bytes.fill(0),
+            Wrong::FirstBit => bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1),
             Wrong::HalfZeros => bytes.iter_mut().skip(half).for_each(|byte| *byte = 0),
         }
         bytes.len()
@@ -80,7 +83,14 @@ fn record_count(disk: &SimDisk) -> usize {
 #[test]
 fn one_read_that_is_short_or_zeros_loses_nothing() {
     // Recovery believed a read that ended early, or gave zeros, and rewrote the segment without the acknowledged groups behind.
-    for wrong in [Wrong::Nothing, Wrong::Half, Wrong::Zeros, Wrong::HalfZeros] {
+    // A wrong bit of the header was copied with the groups, and the next opening found the segment damaged for good (seed 3145).
+    for wrong in [
+        Wrong::Nothing,
+        Wrong::Half,
+        Wrong::Zeros,
+        Wrong::HalfZeros,
+        Wrong::FirstBit,
+    ] {
         for first in 0.. {
             let disk = crashed();
             let misread = Arc::new(Misread {
