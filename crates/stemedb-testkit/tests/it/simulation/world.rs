@@ -9,8 +9,8 @@ use stemedb_storage::{Error as StoreError, HybridStore, KVStore};
 use stemedb_testkit::disk::{Effect, Random, SimDisk, Traced};
 use stemedb_testkit::engine::{Call, Defect, Loss, Script, StreamModel};
 use stemedb_testkit::oracle::Violation;
-use stemedb_wal::RecoveryReport;
 use stemedb_wal::vfs::Vfs;
+use stemedb_wal::{Group, RecoveryReport};
 
 use super::ledger::{self, Ledger};
 use super::live::{Begin, End, Live};
@@ -166,7 +166,15 @@ impl World {
                     // What is there after a loss of power is durable, and what an opening does not refuse must be sound.
                     self.sync_failed &= !self.has_lost_power;
                     self.has_lost_power = false;
-                    return self.check_journal().map(|()| opened);
+                    match ledger::groups(&self.disk, Path::new(WAL)) {
+                        // Opening looks at the ends of sealed segments only: what a disk has lied about in
+                        // the middle of one is found by whoever reads it.
+                        Err(damage) if self.setup.lie == Some(Lie::Journal) => {
+                            drop(opened);
+                            self.refused(&Refused::Corrupt(format!("read from a .wal: {damage}")))?;
+                        }
+                        groups => return self.check_journal(&groups?).map(|()| opened),
+                    }
                 }
                 Err(refused) => self.refused(&refused)?,
             }
@@ -206,12 +214,11 @@ impl World {
         self.ledger = Ledger::default();
     }
 
-    fn check_journal(&mut self) -> Result<(), Violation> {
-        let groups = ledger::groups(&self.disk, Path::new(WAL))?;
+    fn check_journal(&mut self, groups: &[Group]) -> Result<(), Violation> {
         if self.setup.lie == Some(Lie::Journal) {
             self.ledger.forgive();
         }
-        self.ledger.recovered(&groups)
+        self.ledger.recovered(groups)
     }
 
     /// Opens everything once more: the journal's files and both engines are as they were.
