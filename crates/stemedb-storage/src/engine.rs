@@ -1,6 +1,11 @@
 //! What this crate asks of an engine. Each engine is named in one file below, and nowhere else.
 
-use std::{error::Error, fmt::Debug, ops::Bound, sync::Arc};
+use std::{
+    error::Error,
+    fmt::{self, Debug, Display, Formatter},
+    ops::Bound,
+    sync::Arc,
+};
 
 use crate::watchdog::Backlog;
 
@@ -64,16 +69,37 @@ pub(crate) enum Fault {
 impl Fault {
     /// An I/O error at opening: files that are missing, cut, or in the way are damage, the rest is the system's refusal.
     pub(crate) fn from_io(error: std::io::Error) -> Self {
-        use std::io::ErrorKind::{
-            AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof,
-        };
+        use std::io::ErrorKind as Kind;
         match error.kind() {
-            // Invalid input: a place before the beginning of a file that should be longer.
-            AlreadyExists | InvalidData | InvalidInput | NotFound | UnexpectedEof => {
-                Self::Corrupt(Box::new(error))
-            }
+            Kind::AlreadyExists
+            | Kind::InvalidData
+            // A place before the beginning of a file that should be longer.
+            | Kind::InvalidInput
+            | Kind::IsADirectory
+            | Kind::NotADirectory
+            | Kind::NotFound
+            | Kind::UnexpectedEof => Self::Corrupt(Box::new(error)),
             _ => Self::Io(error),
         }
+    }
+}
+
+/// What an engine says in words for its own developers, behind a sentence for whoever reads it here.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    pub(crate) sentence: &'static str,
+    pub(crate) source: Box<dyn Error + Send + Sync>,
+}
+
+impl Display for Explained {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence)
+    }
+}
+
+impl Error for Explained {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
     }
 }
 
