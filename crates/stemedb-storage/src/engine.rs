@@ -25,7 +25,12 @@
 //! # }
 //! ```
 
-use std::{fmt::Debug, ops::Bound, sync::Arc};
+use std::{
+    error::Error,
+    fmt::{self, Debug, Display, Formatter},
+    ops::Bound,
+    sync::Arc,
+};
 
 use crate::watchdog::Backlog;
 
@@ -94,25 +99,46 @@ pub enum Fault {
     Io(#[source] std::io::Error),
     /// It found damage in its files.
     #[error("engine found damage")]
-    Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Corrupt(#[source] Box<dyn Error + Send + Sync>),
     /// Anything else.
     #[error("engine failed")]
-    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Failed(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl Fault {
     /// An I/O error at opening: files that are missing, cut, or in the way are damage, the rest is the system's refusal.
     pub(crate) fn from_io(error: std::io::Error) -> Self {
-        use std::io::ErrorKind::{
-            AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof,
-        };
+        use std::io::ErrorKind as Kind;
         match error.kind() {
-            // Invalid input: a place before the beginning of a file that should be longer.
-            AlreadyExists | InvalidData | InvalidInput | NotFound | UnexpectedEof => {
-                Self::Corrupt(Box::new(error))
-            }
+            Kind::AlreadyExists
+            | Kind::InvalidData
+            // A place before the beginning of a file that should be longer.
+            | Kind::InvalidInput
+            | Kind::IsADirectory
+            | Kind::NotADirectory
+            | Kind::NotFound
+            | Kind::UnexpectedEof => Self::Corrupt(Box::new(error)),
             _ => Self::Io(error),
         }
+    }
+}
+
+/// What an engine says in words for its own developers, behind a sentence for whoever reads it here.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    pub(crate) sentence: &'static str,
+    pub(crate) source: Box<dyn Error + Send + Sync>,
+}
+
+impl Display for Explained {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence)
+    }
+}
+
+impl Error for Explained {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn pair(stream: Guarded, small: Guarded, fuse: Arc<Fuse>) -> Result<A
         small: small.name(),
     };
     let of_stream = inspect(&stream)?;
-    let small_notes = damaged(Notes::read(&small.reader()?))?;
+    let small_notes = damaged(small.reader().and_then(|reader| Notes::read(&reader)))?;
     judge(names, &of_stream, Some(&small_notes))?;
     damaged(take_stock(&small, &small_notes))?;
     // Durability: the stream engine gets its format first. As long as the small one has none, nothing was
@@ -146,7 +146,7 @@ fn journal(cursor: Option<Cursor>) -> Option<[u8; 16]> {
 }
 
 fn inspect(engine: &Guarded) -> Result<Found> {
-    let reader = engine.reader()?;
+    let reader = damaged(engine.reader())?;
     let notes = damaged(Notes::read(&reader))?;
     let chain = damaged(walk(&reader))?;
     Ok(Found { notes, chain })

@@ -387,6 +387,29 @@ fn a_checkpoint_is_made_after_bytes_and_after_idle_time() {
 }
 
 #[test]
+fn a_checkpoint_that_is_due_is_made_while_groups_keep_coming() {
+    // Nothing is idle before the last group, so that only the steady look at the time can make these.
+    const GROUPS: u64 = 50;
+    let place = Place::new(Kind::Memory);
+    let mut journal = place.journal();
+    for number in 1..=GROUPS {
+        journal.append(payload(&claim(number))).unwrap();
+    }
+    journal.close().unwrap();
+    let store = FaultyStore::new(Mode::Pass);
+    let settings = Options {
+        batch_records_max: 1,
+        checkpoint_after: Duration::ZERO,
+        checkpoint_bytes: u64::MAX,
+        ..options()
+    };
+    let pipeline = pipeline_on(&store, &place, settings);
+    pipeline.ingestor.wait_applied(GROUPS).wait().unwrap();
+    assert_eq!(pipeline.ingestor.counters().batches, GROUPS);
+    assert!(store.persists() >= GROUPS - 1, "{}", store.persists());
+}
+
+#[test]
 fn a_checkpoint_that_is_never_due_is_made_at_the_end() {
     // When it was due was computed without regard to overflow, which ended the worker.
     let place = Place::new(Kind::Memory);

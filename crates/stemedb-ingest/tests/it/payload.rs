@@ -174,3 +174,21 @@ proptest! {
         prop_assert_eq!(one.id().unwrap() == other.id().unwrap(), bare(&one) == bare(&other));
     }
 }
+
+#[test]
+fn a_payload_is_read_wherever_it_begins() {
+    let record = crate::support::claim(1);
+    let payload = crate::support::payload(&record);
+    for offset in 0..16 {
+        let mut bytes = vec![0xA5; offset];
+        bytes.extend_from_slice(&payload);
+        let found = deserialize(&bytes[offset..]).unwrap();
+        assert_eq!(found, record, "at {offset}");
+        for bit in 0..payload.len() * 8 {
+            bytes[offset + bit / 8] ^= 1 << (bit % 8);
+            // Another record or an error, and no panic: the checksum of the value comes before this.
+            drop(deserialize(&bytes[offset..]));
+            bytes[offset + bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}

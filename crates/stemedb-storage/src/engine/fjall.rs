@@ -19,7 +19,7 @@ use fjall::{
     Readable, Snapshot,
 };
 
-use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use super::{Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use crate::{guard, watchdog::Backlog};
 
 mod preflight;
@@ -185,15 +185,25 @@ fn fault(error: FjallError) -> Fault {
     match error {
         FjallError::Locked => Fault::Locked,
         FjallError::Io(error) | FjallError::Storage(LsmError::Io(error)) => Fault::from_io(error),
-        FjallError::Storage(_)
-        | FjallError::JournalRecovery(_)
-        | FjallError::InvalidVersion(_)
-        | FjallError::Decompress(_)
+        FjallError::Storage(_) => corrupt("its tables are damaged", error),
+        FjallError::JournalRecovery(_) => corrupt("its journal cannot be recovered", error),
+        FjallError::InvalidVersion(_) => corrupt("its files have another version", error),
+        FjallError::Decompress(_)
         | FjallError::InvalidTrailer
         | FjallError::InvalidTag(_)
-        | FjallError::Unrecoverable => Fault::Corrupt(Box::new(error)),
+        | FjallError::Unrecoverable => corrupt("its files are damaged", error),
+        FjallError::Poisoned => Fault::Failed(Box::new(explained("it had failed before", error))),
         _ => Fault::Failed(Box::new(error)),
     }
+}
+
+fn corrupt(sentence: &'static str, error: FjallError) -> Fault {
+    Fault::Corrupt(Box::new(explained(sentence, error)))
+}
+
+fn explained(sentence: &'static str, error: FjallError) -> Explained {
+    let source = Box::new(error);
+    Explained { sentence, source }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::{
 
 use sled::{Batch, Config, Db, Error as SledError};
 
-use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use super::{Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use crate::{directory, guard};
 
 /// Name of this engine.
@@ -181,7 +181,13 @@ fn fault(error: SledError) -> Fault {
     match error {
         SledError::Io(error) if error.to_string().starts_with(LOCKED) => Fault::Locked,
         SledError::Io(error) => Fault::from_io(error),
-        SledError::Corruption { .. } | SledError::Unsupported(_) => Fault::Corrupt(Box::new(error)),
+        SledError::Corruption { .. } => corrupt("its files are damaged", error),
+        SledError::Unsupported(_) => corrupt("its files are not what it can read", error),
         _ => Fault::Failed(Box::new(error)),
     }
+}
+
+fn corrupt(sentence: &'static str, error: SledError) -> Fault {
+    let source = Box::new(error);
+    Fault::Corrupt(Box::new(Explained { sentence, source }))
 }

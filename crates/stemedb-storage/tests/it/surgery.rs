@@ -343,7 +343,9 @@ fn operate_all(patient: &Patient, file: &Path, cuts: &[Cut]) -> Outcome {
             }
         }
     }
-    println!("{} {}: {:?}", patient.kind, file.display(), outcome.tally);
+    let panics = &outcome.panics[..outcome.panics.len().min(20)];
+    let (kind, file) = (&patient.kind, file.display());
+    println!("{kind} {file}: {:?}, panics {panics:?}", outcome.tally);
     outcome
 }
 

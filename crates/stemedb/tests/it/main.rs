@@ -10,6 +10,9 @@ mod close; // close, drop, durability, and what outlives a database
 mod error; // kind, text and advice of each refusal
 #[cfg(test)]
 mod export; // the stored records in order, also while writing goes on
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod full; // no room under the store
 #[cfg(test)]
 mod listing; // pages, cursors, as-of, and what names do not match
 #[cfg(test)]
@@ -24,3 +27,5 @@ mod real_data; // real sets, against figures that an independent program counted
 mod submit; // receipts, many writers, order, signatures
 #[cfg(test)]
 mod support; // a database of one test, and made-up records
+#[cfg(test)]
+mod two_engines; // engines and journals that were deleted, or come from an older copy or from elsewhere

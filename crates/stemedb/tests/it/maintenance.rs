@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use stemedb::maintenance::{
     Progress, VerifyOptions, VerifyReport, dump_journal, dump_store, rebuild, salvage, verify,
 };
-use stemedb::{Create, Database, ErrorKind, Record, StoreKind};
+use stemedb::{Create, Database, ErrorKind, Record, Sequence, StoreKind};
+use stemedb_storage::{Batch, HybridStore, KVStore, Key, Put};
 
 struct Fixture {
     _parent: tempfile::TempDir,
@@ -37,7 +38,7 @@ fn fixture(store: StoreKind) -> Fixture {
         .unwrap();
     let sequence = database.stats().unwrap().durable_sequence;
     database
-        .wait_applied(stemedb::Sequence::new(sequence).unwrap())
+        .wait_applied(Sequence::new(sequence).unwrap())
         .wait()
         .unwrap();
     let exported = export(&database);
@@ -343,4 +344,89 @@ fn dumps_show_every_group_and_every_entry() {
     .unwrap();
     assert_eq!(keys.iter().filter(|key| key.starts_with("S:")).count(), 941);
     assert_eq!(keys.iter().filter(|key| key.starts_with("E:")).count(), 1);
+}
+
+/// Builds the store anew from what it holds, with something changed: sound in itself, and not what the journal says.
+fn forge(fixture: &Fixture, change: &dyn Fn(&mut Vec<Put>)) {
+    let path = fixture.directory.join("db");
+    let store = HybridStore::open(&path).unwrap();
+    let cursor = store.cursor().unwrap().unwrap();
+    let view = store.working_snapshot().unwrap();
+    let entries = view.scan(b"", std::ops::Bound::Unbounded).unwrap();
+    let put = |entry: stemedb_storage::Result<(Vec<u8>, stemedb_storage::Value)>| {
+        let (key, value) = entry.unwrap();
+        Put {
+            key: Key::decode(&key).unwrap(),
+            sequence: value.sequence,
+            arrived_at_ms: value.arrived_at_ms,
+            content: value.content,
+        }
+    };
+    let mut puts: Vec<_> = entries.map(put).collect();
+    drop((view, store));
+    change(&mut puts);
+    fs::remove_dir_all(&path).unwrap();
+    let store = HybridStore::open(&path).unwrap();
+    let batch = Batch {
+        first: Sequence::FIRST,
+        cursor,
+        puts,
+        duplicates: Vec::new(),
+    };
+    store.apply(batch).unwrap();
+    store.persist().unwrap();
+}
+
+/// Takes a record out with all that leads to it.
+fn take_out(puts: &mut Vec<Put>, is_it: impl Fn(&Key) -> bool) {
+    let sequence = puts.iter().find(|put| is_it(&put.key)).unwrap().sequence;
+    puts.retain(|put| put.sequence != sequence);
+}
+
+fn swap_two_assertions(puts: &mut [Put]) {
+    let mut assertions = puts
+        .iter_mut()
+        .filter(|put| matches!(put.key, Key::Assertion(_)));
+    let (one, other) = (assertions.next().unwrap(), assertions.next().unwrap());
+    std::mem::swap(&mut one.content, &mut other.content);
+}
+
+type Change = &'static dyn Fn(&mut Vec<Put>);
+
+#[test]
+fn a_store_that_is_sound_and_lacks_what_the_journal_has_is_found_quickly_too() {
+    // Its own counts fit what is in it: nothing but the way from the journal to the store shows these.
+    let changes: [(Change, &str); 4] = [
+        (
+            &|puts| take_out(puts, |key| matches!(key, Key::Assertion(_))),
+            "is neither stored nor in quarantine",
+        ),
+        (
+            &|puts| take_out(puts, |key| matches!(key, Key::Vote { .. })),
+            "is neither stored nor in quarantine",
+        ),
+        (
+            &|puts| take_out(puts, |key| matches!(key, Key::Epoch(_))),
+            "is neither stored nor in quarantine",
+        ),
+        (
+            &|puts| swap_two_assertions(puts),
+            "is stored with other bytes than the journal has",
+        ),
+    ];
+    let fixture = fixture(StoreKind::Hybrid);
+    forge(&fixture, &|_| {});
+    assert_eq!(check(&fixture.directory, true).problems, []);
+    for (change, text) in changes {
+        forge(&fixture, change);
+        for quick in [true, false] {
+            let report = check(&fixture.directory, quick);
+            let is_named = |found: &stemedb::maintenance::Problem| {
+                found.sequence.is_some() && found.problem.contains(text)
+            };
+            assert!(report.problems.iter().any(is_named), "{quick}: {report:?}");
+        }
+        rebuild(&fixture.directory, &mut |_: Progress| {}).unwrap();
+        assert_eq!(check(&fixture.directory, true).problems, []);
+    }
 }

@@ -1,17 +1,20 @@
 //! What is checked of fjall's files before fjall reads them.
 //!
-//! fjall takes numbers of entries out of two kinds of files and allocates that much before it verifies them, or without verifying
+//! fjall panics at a directory that it did not make among its keyspaces or tables, and once more while it unwinds, which ends the process.
+//! It also takes numbers of entries out of two kinds of files and allocates that much before it verifies them, or without verifying
 //! them: one flipped bit asks for gigabytes, which ends the process. The bytes are those of lsm-tree 3 and sfa 1:
 //!
 //! ```text
 //! current   version u64, xxh3-128 of the file v{version}, kind of checksum u8 (0)
 //! v{n}      an archive
 //! tables/*  archives: sections, table of contents, trailer
+//! contents  "TOC!", number of sections u32, sections
 //! trailer   "SFA!", version u8 (1), kind of checksum u8 (0), xxh3-128 of the contents, their offset u64, their length u64
 //! ```
 
 use std::{
     error::Error,
+    ffi::OsStr,
     fmt::{self, Display, Formatter},
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
@@ -29,19 +32,36 @@ const CURRENT: &str = "current";
 const CURRENT_BYTES: usize = 8 + 16 + 1;
 const TRAILER_BYTES: usize = 4 + 1 + 1 + 16 + 8 + 8;
 const TRAILER_MAGIC: &[u8] = b"SFA!\x01\x00";
-/// Longest table of contents that is read; it has an entry for each section, of which there are about ten.
-const CONTENTS_BYTES_MAX: u64 = 1 << 20;
+const CONTENTS_MAGIC: &[u8] = b"TOC!";
+const CONTENTS_HEAD_BYTES: usize = 4 + 4;
+/// Offset, length, and the length of the name.
+const SECTION_BYTES_MIN: u64 = 8 + 8 + 2;
 
 /// Checks the files of every keyspace; what is not there is fjall's to miss.
 pub(super) fn check(path: &Path) -> Result<(), Fault> {
     for keyspace in entries(&path.join(KEYSPACES))? {
+        if !keyspace.is_dir() {
+            continue;
+        }
+        if !is_number(&keyspace) {
+            return Err(Fault::Corrupt(Box::new(Refused::Stray(keyspace))));
+        }
         check_version(&keyspace)?;
         for table in entries(&keyspace.join(TABLES))? {
-            let sound = check_archive(&table).map_err(Fault::from_io)?;
-            sound.then_some(()).ok_or_else(|| damaged(&table))?;
+            if table.is_dir() {
+                return Err(Fault::Corrupt(Box::new(Refused::Stray(table))));
+            }
+            if claims_too_much(&table).map_err(Fault::from_io)? {
+                return Err(damaged(&table));
+            }
         }
     }
     Ok(())
+}
+
+fn is_number(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| name.parse::<u64>().is_ok())
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
@@ -50,7 +70,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
             let paths = entries.map(|entry| Ok(entry?.path()));
             paths.collect::<io::Result<_>>().map_err(Fault::from_io)
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if is_absent(&error) => Ok(Vec::new()),
         Err(error) => Err(Fault::from_io(error)),
     }
 }
@@ -83,21 +103,24 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
     let mut bytes = Vec::new();
     match open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
         Ok(_) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(Fault::from_io(error)),
     }
+}
+
+/// Whether there is nothing of that name, or something else stands where its directory should be.
+fn is_absent(error: &io::Error) -> bool {
+    [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
 }
 
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-/// Whether the table of contents of an archive is what its trailer says. Its sections fjall verifies itself.
-fn check_archive(path: &Path) -> io::Result<bool> {
+/// Whether an archive says that it has more sections than its bytes can name. What else may be wrong with it, fjall finds itself; a table
+/// that a crash left unfinished it does not read.
+fn claims_too_much(path: &Path) -> io::Result<bool> {
     let mut file = open(path)?;
-    if !file.metadata()?.is_file() {
-        return Ok(true);
-    }
     let length = file.seek(SeekFrom::End(0))?;
     let Some(end) = length.checked_sub(TRAILER_BYTES as u64) else {
         return Ok(false);
@@ -105,44 +128,54 @@ fn check_archive(path: &Path) -> io::Result<bool> {
     let mut trailer = [0; TRAILER_BYTES];
     file.seek(SeekFrom::Start(end))?;
     file.read_exact(&mut trailer)?;
-    let Some((checksum, offset, bytes)) = parse_trailer(&trailer) else {
+    let mut head = [0; CONTENTS_HEAD_BYTES];
+    let offset = contents_offset(&trailer);
+    let Some(offset) = offset.filter(|offset| offset.saturating_add(head.len() as u64) <= end)
+    else {
         return Ok(false);
     };
-    if offset.checked_add(bytes) != Some(end) || bytes > CONTENTS_BYTES_MAX {
-        return Ok(false);
-    }
-    let mut contents = Vec::new();
     file.seek(SeekFrom::Start(offset))?;
-    file.take(bytes).read_to_end(&mut contents)?;
-    Ok(xxh3_128(&contents) == checksum)
+    file.read_exact(&mut head)?;
+    let sections = section_count(head).unwrap_or(0);
+    Ok(u64::from(sections).saturating_mul(SECTION_BYTES_MIN) > length)
 }
 
-/// Checksum, offset and length of the table of contents; `None` where these are not the bytes of a trailer.
-fn parse_trailer(bytes: &[u8; TRAILER_BYTES]) -> Option<(u128, u64, u64)> {
-    let rest = bytes.strip_prefix(TRAILER_MAGIC)?;
-    let (checksum, rest) = rest.split_first_chunk::<16>()?;
-    let (offset, rest) = rest.split_first_chunk::<8>()?;
-    let (length, _) = rest.split_first_chunk::<8>()?;
-    let number = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    Some((
-        u128::from_le_bytes(*checksum),
-        number(offset),
-        number(length),
-    ))
+/// Offset of the table of contents; `None` where these are not the bytes of a trailer.
+fn contents_offset(trailer: &[u8; TRAILER_BYTES]) -> Option<u64> {
+    let rest = trailer.strip_prefix(TRAILER_MAGIC)?;
+    let (_checksum, rest) = rest.split_first_chunk::<16>()?;
+    let (offset, _) = rest.split_first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*offset))
 }
 
-/// A file of fjall that is not as fjall wrote it.
-#[derive(Debug)]
-struct Damaged(PathBuf);
+/// How many sections a table of contents names; `None` where these are not the bytes of one.
+fn section_count(head: [u8; CONTENTS_HEAD_BYTES]) -> Option<u32> {
+    let (count, _) = head
+        .strip_prefix(CONTENTS_MAGIC)?
+        .split_first_chunk::<4>()?;
+    Some(u32::from_le_bytes(*count))
+}
 
 fn damaged(path: &Path) -> Fault {
-    Fault::Corrupt(Box::new(Damaged(path.to_owned())))
+    Fault::Corrupt(Box::new(Refused::Damaged(path.to_owned())))
 }
 
-impl Display for Damaged {
+/// What fjall would not survive.
+#[derive(Debug)]
+enum Refused {
+    /// A file that is not as fjall wrote it.
+    Damaged(PathBuf),
+    /// A directory that fjall did not make, where only its own may be.
+    Stray(PathBuf),
+}
+
+impl Display for Refused {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: checksum mismatch", self.0.display())
+        match self {
+            Self::Damaged(path) => write!(f, "{}: is not as it was written", path.display()),
+            Self::Stray(path) => write!(f, "{}: is none of its directories", path.display()),
+        }
     }
 }
 
-impl Error for Damaged {}
+impl Error for Refused {}
