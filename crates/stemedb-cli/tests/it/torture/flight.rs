@@ -160,7 +160,7 @@ struct Journey<'a> {
     rebuilds: usize,
 }
 
-/// Writes `lines` to a process, and keeps its input open then until the sender is dropped or told to close it.
+/// Writes `lines` to a process, and keeps its input open then until the sender is dropped.
 fn feed(
     mut lines: std::io::Take<File>,
     mut stdin: ChildStdin,
@@ -169,7 +169,7 @@ fn feed(
     let feeder = thread::spawn(move || {
         // It may be gone.
         if std::io::copy(&mut lines, &mut stdin).is_ok() {
-            drop(closed.recv());
+            while closed.recv().is_ok() {}
         }
     });
     (feeder, sender)
@@ -202,15 +202,14 @@ impl Journey<'_> {
         let stderr = child.stderr.take().unwrap();
         let complaining = thread::spawn(move || read_all(stderr));
         let (decided, killer) = self.killer(child.id());
-        if share.is_none() {
-            drop(fed.send(()));
-        }
+        let fed = share.is_some().then_some(fed);
         let mut report = Report::default();
+        let mut is_decided = false;
         for line in stdout.lines().map_while(Result::ok) {
             self.take(&mut report, from, &line);
             let has_all = share.is_some() && self.next >= to.min(self.input.count());
-            if report.stored >= stored_max || has_all {
-                drop(decided.send(()));
+            if !is_decided && (report.stored >= stored_max || has_all) {
+                is_decided = decided.send(()).is_ok();
             }
         }
         report.code = child.wait().unwrap().code();
@@ -467,7 +466,7 @@ fn a_small_file_survives_kills_and_errors() {
 }
 
 #[test]
-fn flight_file_survives_two_hundred_kills_and_fifty_errors() {
+fn flight_survives_two_hundred_kills_and_fifty_errors() {
     let Some(directory) = shared().filter(|_| long_tests() && can_trace()) else {
         return;
     };

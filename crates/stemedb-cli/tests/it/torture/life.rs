@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    ops::Range,
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
@@ -64,7 +63,12 @@ impl Life {
         });
         let stderr = child.stderr.take().unwrap();
         let complaining = thread::spawn(move || read_all(stderr));
-        let mut acknowledged = Vec::new();
+        let acknowledged = Vec::new();
+        let mut told = Told {
+            work,
+            from,
+            acknowledged,
+        };
         {
             let mut stdin = child.stdin.take().unwrap();
             for piece in &work.pieces {
@@ -80,7 +84,7 @@ impl Life {
                     break;
                 }
                 fed(child.id());
-                if !answered(&answers, work, from, &piece, &mut acknowledged) {
+                if !answered(&answers, &mut told, piece.end) {
                     break;
                 }
             }
@@ -88,14 +92,14 @@ impl Life {
         let status = child.wait().unwrap();
         reading.join().unwrap();
         while let Ok(line) = answers.try_recv() {
-            acknowledged.extend(acknowledgement(&line, work, from));
+            told.take(&line);
         }
         let stderr = complaining.join().unwrap();
         drop(alive.0);
         assert!(!alive.1.join().unwrap(), "it hangs: {stderr}");
         Self {
             status,
-            acknowledged,
+            acknowledged: told.acknowledged,
             stderr,
         }
     }
@@ -145,30 +149,38 @@ pub(crate) fn read_all(mut from: impl std::io::Read) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Waits until all records of `piece` are acknowledged; false if the process ends before.
-fn answered(
-    answers: &Receiver<String>,
-    work: &Work,
-    from: usize,
-    piece: &Range<usize>,
-    acknowledged: &mut Vec<usize>,
-) -> bool {
-    while acknowledged.last().is_none_or(|last| last + 1 < piece.end) {
+/// Takes answers until the records before `end` are acknowledged; false if the process ends before.
+fn answered(answers: &Receiver<String>, told: &mut Told<'_>, end: usize) -> bool {
+    while told.acknowledged.last().is_none_or(|last| last + 1 < end) {
         match answers.recv() {
-            Ok(line) => acknowledged.extend(acknowledgement(&line, work, from)),
+            Ok(line) => told.take(&line),
             Err(_) => return false,
         }
     }
     true
 }
 
-/// The record that a line of the answer acknowledges; none if it is the summary, or incomplete.
-fn acknowledgement(line: &str, work: &Work, from: usize) -> Option<usize> {
-    let told: Value = serde_json::from_str(line).ok()?;
-    let status = told.get("status")?;
-    assert_ne!(status, "rejected", "{line}");
-    let number = usize::try_from(told["line"].as_u64().unwrap()).unwrap();
-    let at = from + number - 1;
-    assert_eq!(told["id"], work.ids[at].to_string(), "{line}");
-    Some(at)
+/// What a process has told of the records that it was fed.
+struct Told<'a> {
+    work: &'a Work,
+    /// The record in its first line.
+    from: usize,
+    acknowledged: Vec<usize>,
+}
+
+impl Told<'_> {
+    /// Takes a line of the answer, which is an acknowledgement, or the summary, or incomplete.
+    fn take(&mut self, line: &str) {
+        let Ok(told) = serde_json::from_str::<Value>(line) else {
+            return;
+        };
+        let Some(status) = told.get("status") else {
+            return;
+        };
+        assert_ne!(status, "rejected", "{line}");
+        let number = usize::try_from(told["line"].as_u64().unwrap()).unwrap();
+        let at = self.from + number - 1;
+        assert_eq!(told["id"], self.work.ids[at].to_string(), "{line}");
+        self.acknowledged.push(at);
+    }
 }

@@ -7,6 +7,7 @@ use std::{
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use super::{
@@ -105,6 +106,8 @@ fn a_copy_of_a_live_database_is_a_prefix_or_is_refused() {
         scope.spawn(|| {
             let lines = claims(400_000);
             for lines in lines.as_bytes().chunks(16 * 1024) {
+                // It lasts as long as the copying.
+                thread::sleep(Duration::from_millis(5));
                 if is_over.load(Ordering::Relaxed) || stdin.write_all(lines).is_err() {
                     break;
                 }

@@ -14,8 +14,8 @@ use super::{
 /// What strace writes down, in the home.
 const LOG: &str = "strace.log";
 
-/// All threads, and only the calls that are asked for.
-const FAST: [&str; 2] = ["-f", "--seccomp-bpf"];
+/// Only the calls that are asked for stop the process; with it strace 6.1 forgets to send some signals.
+const FAST: &str = "--seccomp-bpf";
 
 /// What happens instead of a system call.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +53,10 @@ impl Fault {
             Effect::Error(name) => format!("error={name}"),
             Effect::Returns(value) => format!("retval={value}"),
         };
-        let mut traced = FAST.map(str::to_owned).to_vec();
+        let mut traced = vec!["-f".to_owned()];
+        if !matches!(self.effect, Effect::Kill) {
+            traced.push(FAST.to_owned());
+        }
         traced.extend(["-o".to_owned(), LOG.to_owned()]);
         traced.extend(["-e".to_owned(), format!("trace={}", self.call)]);
         let inject = format!("inject={}:{effect}:when={}", self.call, self.nth);
@@ -67,6 +70,14 @@ impl Fault {
         // Paths that strace is to know are absolute.
         command.arg("--dir").arg(home.path(DIRECTORY)).args(args);
         command
+    }
+
+    /// The calls of its kind that were made in the run that was the last in `home`, without the thread that made them.
+    pub(crate) fn calls(&self, home: &Home) -> Vec<String> {
+        let log = std::fs::read_to_string(home.path(LOG)).unwrap();
+        let calls = log.lines().filter_map(|line| line.split_once(' '));
+        let calls = calls.map(|(_, call)| call.trim_start().to_owned());
+        calls.filter(|call| call.starts_with(self.call)).collect()
     }
 
     /// The call that went wrong in the run that was the last in `home`, if there was one.
@@ -86,7 +97,7 @@ impl Fault {
 /// Whether strace can be used here; says so if not.
 pub(crate) fn can_trace() -> bool {
     let mut strace = Command::new("strace");
-    strace.args(FAST).args(["-o", "/dev/null", "true"]);
+    strace.args(["-f", FAST, "-o", "/dev/null", "true"]);
     let traced = strace.stderr(Stdio::null()).status();
     let works = traced.is_ok_and(|status| status.success());
     if !works {

@@ -41,19 +41,6 @@ impl Work {
         work
     }
 
-    /// Short assertions in pieces of `piece`.
-    pub(crate) fn claims(count: usize, piece: usize) -> Self {
-        let mut work = Self::empty();
-        for at in 0..count {
-            work.claim(at, "short");
-            if (at + 1) % piece == 0 {
-                work.end_piece();
-            }
-        }
-        work.end_piece();
-        work
-    }
-
     fn empty() -> Self {
         Self {
             lines: Vec::new(),
