@@ -56,7 +56,37 @@ impl IngestWorker {
         let source = watch.reader(cursor.map_or(stemedb_wal::Start::Beginning, |cursor| {
             stemedb_wal::Start::AfterGroup(cursor.group)
         }))?;
-        let consumer = source.consumer(options.behind_bytes_max);
+        let mut worker = Self::with(source, store, options, progress)?;
+        worker.consumer = Some(worker.source.consumer(worker.options.behind_bytes_max));
+        Ok(worker)
+    }
+
+    /// A handle that ends [`run`](Self::run).
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        self.source.interrupt()
+    }
+}
+
+impl<S: Source> IngestWorker<S> {
+    /// A worker that takes its groups from `source`, which begins behind [`KVStore::cursor`]; it runs on the caller's thread.
+    ///
+    /// That the source holds the groups which the store's cursors name, whoever opened the source has checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for a setting out of its limits, [`Error::Store`], [`Error::Start`] where its pool cannot be started.
+    pub fn on(source: S, store: Arc<dyn KVStore>, options: Options) -> Result<Self, Error> {
+        options.check()?;
+        Self::with(source, store, options, Arc::default())
+    }
+
+    fn with(
+        source: S,
+        store: Arc<dyn KVStore>,
+        options: Options,
+        progress: Arc<Progress>,
+    ) -> Result<Self, Error> {
+        let applied = store.cursor()?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .thread_name(|index| format!("stemedb-prepare-{index}"))
@@ -68,23 +98,20 @@ impl IngestWorker {
             options,
             pool,
             progress,
-            consumer: Some(consumer),
+            consumer: None,
             is_published: false,
-            applied: cursor,
+            applied,
             bytes_since_checkpoint: 0,
             checkpoint_due: None,
         })
     }
 
-    /// A handle that ends [`run`](Self::run).
-    pub(crate) fn interrupt(&self) -> Interrupt {
-        self.source.interrupt()
-    }
-}
-
-impl<S: Source> IngestWorker<S> {
     /// Runs until the source is interrupted or has ended, and makes a checkpoint then.
-    pub(crate) fn run(&mut self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Journal`] and [`Error::Store`]; what was applied until then is sound, and the store's cursor says what that is.
+    pub fn run(&mut self) -> Result<(), Error> {
         self.progress.set_health(Health::Replaying);
         loop {
             let patience = match self.step()? {

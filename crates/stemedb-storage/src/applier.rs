@@ -11,6 +11,7 @@ use crate::{
     key::MetaKey,
     meta::{self, Notes},
     view::View,
+    watchdog::Stall,
 };
 
 /// The engines of one store, and how far each has come.
@@ -236,6 +237,14 @@ impl Applier {
         }
         standing.persisted = applied;
         Ok(())
+    }
+
+    /// The call into an engine that takes longer than it should right now. It never waits.
+    pub(crate) fn stall(&self) -> Option<Stall> {
+        let small = self.small.as_ref();
+        self.stream
+            .stall()
+            .or_else(|| small.and_then(Guarded::stall))
     }
 
     /// Leaves word that the stream engine may lack anything that it had not brought to the disk before.

@@ -1,6 +1,33 @@
-//! What this crate asks of an engine. Each engine is named in one file below, and nowhere else.
+//! Engines: what a store stands on, and what it asks of them.
+//!
+//! An engine is an ordered map from bytes to bytes with atomic commits. A store knows nothing more of it,
+//! so another one can stand in its place: [`HybridStore::with_engines`](crate::HybridStore::with_engines)
+//! takes any two. What a store adds above them (cursors, checksums, views, the guard against panics) is the
+//! same for all.
+//!
+//! ```text
+//!   HybridStore::open ----------> FjallEngine, RedbEngine      in a directory
+//!   HybridStore::with_engines --> Box<dyn Engine> x 2          wherever theirs is
+//! ```
+//!
+//! Each engine is named in one file below, and nowhere else.
+//!
+//! # Example
+//!
+//! ```
+//! use stemedb_storage::{HybridStore, KVStore, engine::{MemoryEngine, RedbEngine}};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let small = RedbEngine::on(redb::backends::InMemoryBackend::new())?;
+//! let store = HybridStore::with_engines(Box::new(MemoryEngine::default()), Box::new(small))?;
+//! assert_eq!(store.cursor()?, None);
+//! # Ok(())
+//! # }
+//! ```
 
-use std::{error::Error, fmt::Debug, ops::Bound, sync::Arc};
+use std::{fmt::Debug, ops::Bound, sync::Arc};
+
+use crate::watchdog::Backlog;
 
 pub(crate) mod fjall;
 pub(crate) mod memory;
@@ -8,21 +35,30 @@ pub(crate) mod redb;
 #[cfg(feature = "sled")]
 pub(crate) mod sled;
 
+pub use self::{
+    fjall::FjallEngine,
+    memory::MemoryEngine,
+    redb::{RedbEngine, StorageBackend},
+};
+
 /// Key and envelope.
-pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+pub type Pair = (Vec<u8>, Vec<u8>);
 
 /// Pairs in the order of their keys.
-pub(crate) type Pairs = Box<dyn Iterator<Item = Result<Pair, Fault>> + Send>;
+pub type Pairs = Box<dyn Iterator<Item = Result<Pair, Fault>> + Send>;
 
 /// A range of keys.
 #[derive(Clone, Debug)]
-pub(crate) struct Range {
-    pub(crate) start: Bound<Vec<u8>>,
-    pub(crate) end: Bound<Vec<u8>>,
+pub struct Range {
+    /// Where it begins.
+    pub start: Bound<Vec<u8>>,
+    /// Where it ends.
+    pub end: Bound<Vec<u8>>,
 }
 
 impl Range {
-    pub(crate) const ALL: Self = Self {
+    /// Every key.
+    pub const ALL: Self = Self {
         start: Bound::Unbounded,
         end: Bound::Unbounded,
     };
@@ -30,7 +66,7 @@ impl Range {
 
 /// How far a commit must reach before it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
     /// It is atomic and visible.
     Visible,
     /// It is on the disk, and everything before it.
@@ -39,7 +75,7 @@ pub(crate) enum Level {
 
 /// What a view of an engine shows while commits go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Isolation {
+pub enum Isolation {
     /// What was there when the view was taken.
     Snapshot,
     /// What is there now: whoever reads must leave out what is above its own sequence.
@@ -47,24 +83,32 @@ pub(crate) enum Isolation {
 }
 
 /// Why an engine did not do what it was asked.
-#[derive(Debug)]
-pub(crate) enum Fault {
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
     /// It is open elsewhere.
+    #[error("engine is open elsewhere")]
     Locked,
     /// The operating system refused.
-    Io(std::io::Error),
+    #[error("the operating system refused")]
+    Io(#[source] std::io::Error),
     /// It found damage in its files.
-    Corrupt(Box<dyn Error + Send + Sync>),
+    #[error("engine found damage")]
+    Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else.
-    Failed(Box<dyn Error + Send + Sync>),
+    #[error("engine failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Fault {
     /// An I/O error at opening: files that are missing, cut, or in the way are damage, the rest is the system's refusal.
     pub(crate) fn from_io(error: std::io::Error) -> Self {
-        use std::io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+        use std::io::ErrorKind::{
+            AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof,
+        };
         match error.kind() {
-            AlreadyExists | InvalidData | NotFound | UnexpectedEof => {
+            // Invalid input: a place before the beginning of a file that should be longer.
+            AlreadyExists | InvalidData | InvalidInput | NotFound | UnexpectedEof => {
                 Self::Corrupt(Box::new(error))
             }
             _ => Self::Io(error),
@@ -72,8 +116,15 @@ impl Fault {
     }
 }
 
-/// An ordered map from bytes to bytes with atomic commits. It may panic: only a guard calls it.
-pub(crate) trait Engine: Debug + Send + Sync {
+/// An ordered map from bytes to bytes with atomic commits.
+///
+/// A store calls it through a guard, which turns a panic into an error, and calls it no more after a write,
+/// a sync or the taking of a view has failed, but for one last commit that records such a failure.
+///
+/// # Errors
+///
+/// Every call that can fail gives a [`Fault`]. What a failed commit has written is unknown: all of it or none.
+pub trait Engine: Debug + Send + Sync {
     /// The engine's name.
     fn name(&self) -> &'static str;
 
@@ -81,23 +132,55 @@ pub(crate) trait Engine: Debug + Send + Sync {
     fn isolation(&self) -> Isolation;
 
     /// Writes all pairs or none.
+    ///
+    /// What was committed as [`Level::Visible`] may be lost by a crash, but only together with everything that was
+    /// committed after it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`], after which it is unknown whether the pairs are written.
     fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault>;
 
     /// Brings everything committed to the disk.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`], after which everything committed since the last sync may be lost.
     fn sync(&self) -> Result<(), Fault>;
 
     /// Whether the engine may have failed to bring something to the disk since it was opened.
     fn sync_failed(&self) -> bool;
 
+    /// What is still to be done in the background, where the engine tells. It never waits, also while another call does.
+    fn backlog(&self) -> Option<Backlog> {
+        None
+    }
+
     /// Takes a view of everything committed.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`].
     fn reader(&self) -> Result<Arc<dyn Reader>, Fault>;
 }
 
 /// A view of an engine.
-pub(crate) trait Reader: Debug + Send + Sync {
+///
+/// # Errors
+///
+/// [`Fault::Corrupt`] concerns what was read; any other [`Fault`] ends the store.
+pub trait Reader: Debug + Send + Sync {
     /// Reads one envelope.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`].
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
 
     /// Reads the pairs in a range, which is not empty.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`].
     fn range(&self, range: Range) -> Result<Pairs, Fault>;
 }

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     engine::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader},
     error::{Corruption, Damage, EngineError, Error, RebuildReason, Result},
+    watchdog::{Operation, Stall, StallLimits, Watched},
 };
 
 /// Remembers the first failure of any engine of a store.
@@ -95,38 +96,62 @@ pub(crate) fn release<T>(engine: &'static str, handles: Option<T>) {
 /// An engine that is called only through its guard.
 #[derive(Debug)]
 pub(crate) struct Guarded {
-    engine: Box<dyn Engine>,
+    engine: Watched,
     fuse: Arc<Fuse>,
 }
 
 impl Guarded {
+    /// An engine whose calls may take as long as they like.
     pub(crate) fn new(engine: Box<dyn Engine>, fuse: &Arc<Fuse>) -> Self {
         Self {
-            engine,
+            engine: Watched::unwatched(engine),
             fuse: Arc::clone(fuse),
         }
     }
 
+    /// An engine that has failed when a write, a sync or its end takes longer than the limits allow.
+    pub(crate) fn watched(
+        engine: Box<dyn Engine>,
+        fuse: &Arc<Fuse>,
+        limits: StallLimits,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            engine: Watched::new(engine, limits)?,
+            fuse: Arc::clone(fuse),
+        })
+    }
+
     pub(crate) fn name(&self) -> &'static str {
-        self.engine.name()
+        self.engine.engine().name()
     }
 
     pub(crate) fn isolation(&self) -> Isolation {
-        self.engine.isolation()
+        self.engine.engine().isolation()
     }
 
     pub(crate) fn sync_failed(&self) -> bool {
-        self.engine.sync_failed()
+        self.engine.engine().sync_failed()
+    }
+
+    /// The call that takes longer than it should right now.
+    pub(crate) fn stall(&self) -> Option<Stall> {
+        self.engine.stall()
     }
 
     pub(crate) fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<()> {
         self.fuse
-            .write(self.name(), || self.engine.commit(writes, level))
+            .write(self.name(), || self.call_commit(writes, level))
+    }
+
+    fn call_commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
+        self.engine.call(Operation::Commit, move |engine| {
+            engine.commit(writes, level)
+        })
     }
 
     /// Commits although an engine of the store has failed: to record just that.
     pub(crate) fn commit_last_words(&self, writes: Vec<Pair>) {
-        if let Err(fault) = catch(|| self.engine.commit(writes, Level::Durable)) {
+        if let Err(fault) = catch(|| self.call_commit(writes, Level::Durable)) {
             tracing::error!(
                 engine = self.name(),
                 error = %cause(fault),
@@ -136,11 +161,15 @@ impl Guarded {
     }
 
     pub(crate) fn sync(&self) -> Result<()> {
-        self.fuse.write(self.name(), || self.engine.sync())
+        self.fuse.write(self.name(), || {
+            self.engine.call(Operation::Sync, |engine| engine.sync())
+        })
     }
 
     pub(crate) fn reader(&self) -> Result<GuardedReader> {
-        let reader = self.fuse.read(self.name(), || self.engine.reader())?;
+        let reader = self
+            .fuse
+            .read(self.name(), || self.engine.engine().reader())?;
         Ok(GuardedReader {
             engine: self.name(),
             reader,
@@ -205,7 +234,7 @@ impl Iterator for GuardedPairs {
     }
 }
 
-fn catch<T>(call: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+pub(crate) fn catch<T>(call: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     // What an engine leaves behind after a panic is not used again: the fuse sees to that.
     catch_unwind(AssertUnwindSafe(call))
         .unwrap_or_else(|panic| Err(Fault::Failed(Box::new(Panic::new(&*panic)))))

@@ -15,10 +15,11 @@ use crate::{
         fjall::{self, FjallEngine},
         redb::{self, RedbEngine},
     },
-    error::Result,
+    error::{Error, Result},
     guard::{self, Fuse, Guarded},
     reconcile,
     store::{KVStore, Snapshot, StoreKind},
+    watchdog::{Stall, StallLimits},
 };
 
 /// Directory of the stream engine inside the store's.
@@ -34,10 +35,11 @@ const SMALL: &str = "redb";
 /// fjall had.
 ///
 /// Dropping a store releases it and makes nothing durable that `persist` has not: the next `open`
-/// answers the cursor from which to replay. fjall's own closing waits for its threads.
+/// answers the cursor from which to replay. An engine whose threads do not end is left behind.
 #[derive(Debug)]
 pub struct HybridStore {
-    path: PathBuf,
+    /// Absent where the engines were given: where their files are, they know.
+    path: Option<PathBuf>,
     applier: Applier,
 }
 
@@ -53,29 +55,61 @@ impl HybridStore {
     ///   its batches, or had failed to write to the disk.
     /// - `Io` if the operating system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, StallLimits::default())
+    }
+
+    /// Opens the store as [`open`](Self::open) does, with limits of its own to how long an engine is waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, limits: StallLimits) -> Result<Self> {
         let path = path.as_ref().to_owned();
         directory::prepare(&path, StoreKind::Hybrid, &[STREAM, SMALL])?;
         let fuse = Arc::new(Fuse::default());
         // The small engine first: it answers at once if the store is open elsewhere.
-        let small = open_engine(redb::NAME, &path, &fuse, || {
+        let small = open_engine(redb::NAME, &path, (&fuse, limits), || {
             RedbEngine::open(&path.join(SMALL))
         })?;
-        let stream = open_engine(fjall::NAME, &path, &fuse, || {
+        let stream = open_engine(fjall::NAME, &path, (&fuse, limits), || {
             FjallEngine::open(&path.join(STREAM))
         })?;
         let applier = reconcile::pair(stream, small, fuse)?;
+        let path = Some(path);
         Ok(Self { path, applier })
+    }
+
+    /// Opens the store on two engines: one for what grows with the stream, one for what is small.
+    ///
+    /// They must be the ones that were given the last time, or both be empty. What a store asks of an engine stands
+    /// at [`Engine`]. [`disk_bytes`](KVStore::disk_bytes) of such a store is 0.
+    ///
+    /// # Errors
+    ///
+    /// `UnsupportedVersion` and `NeedsRebuild` as [`open`](Self::open), and `EngineFailed`.
+    pub fn with_engines(stream: Box<dyn Engine>, small: Box<dyn Engine>) -> Result<Self> {
+        let fuse = Arc::new(Fuse::default());
+        let stream = Guarded::new(stream, &fuse);
+        let small = Guarded::new(small, &fuse);
+        let applier = reconcile::pair(stream, small, fuse)?;
+        Ok(Self {
+            path: None,
+            applier,
+        })
     }
 }
 
 fn open_engine<E: Engine + 'static>(
     name: &'static str,
     path: &Path,
-    fuse: &Arc<Fuse>,
+    (fuse, limits): (&Arc<Fuse>, StallLimits),
     open: impl FnOnce() -> Result<E, Fault>,
 ) -> Result<Guarded> {
     let engine = guard::open(name, path, open)?;
-    Ok(Guarded::new(Box::new(engine), fuse))
+    Guarded::watched(Box::new(engine), fuse, limits).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source: Arc::new(source),
+    })
 }
 
 impl KVStore for HybridStore {
@@ -111,7 +145,11 @@ impl KVStore for HybridStore {
         StoreKind::Hybrid
     }
 
+    fn stall(&self) -> Option<Stall> {
+        self.applier.stall()
+    }
+
     fn disk_bytes(&self) -> Result<u64> {
-        directory::bytes(&self.path)
+        self.path.as_deref().map_or(Ok(0), directory::bytes)
     }
 }

@@ -25,8 +25,8 @@
 //! # What it does not do
 //!
 //! It knows nothing of records: what an entry's content means is up to whoever builds the [`Batch`]es.
-//! It overwrites and removes nothing. It has no thread and no clock of its own: when to publish and when
-//! to make a checkpoint, the caller decides. It does not rebuild: it says when that is needed.
+//! It overwrites and removes nothing. It has no clock, and no threads but one for each engine on disk, so that nobody
+//! waits for ever for an engine that is stuck ([`StallLimits`]): when to publish and when to make a checkpoint, the caller decides. It does not rebuild: it says when that is needed.
 //!
 //! # Which store
 //!
@@ -87,7 +87,7 @@ mod applier;
 mod batch;
 mod cursor;
 mod directory;
-mod engine;
+pub mod engine;
 mod envelope;
 mod error;
 mod guard;
@@ -100,6 +100,7 @@ mod reconcile;
 mod sled_store;
 mod store;
 mod view;
+mod watchdog;
 
 pub use batch::{Batch, Put};
 pub use cursor::{Counts, Cursor, EngineCursor};
@@ -114,3 +115,4 @@ pub use meta::{APPLY_VERSION, STORE_FORMAT};
 #[cfg(feature = "sled")]
 pub use sled_store::SledStore;
 pub use store::{KVStore, RawEntry, RawScan, Scan, Snapshot, StoreKind};
+pub use watchdog::{Backlog, Operation, Stall, StallLimits};

@@ -11,10 +11,11 @@ use crate::{
     cursor::{Cursor, EngineCursor},
     directory,
     engine::sled::{NAME, SledEngine},
-    error::Result,
+    error::{Error, Result},
     guard::{self, Fuse, Guarded},
     reconcile,
     store::{KVStore, Snapshot, StoreKind},
+    watchdog::{Stall, StallLimits},
 };
 
 /// Directory of the engine inside the store's.
@@ -42,11 +43,25 @@ impl SledStore {
     /// - `NeedsRebuild` if sled does not open, or has a hole in its batches.
     /// - `Io` if the operating system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, StallLimits::default())
+    }
+
+    /// Opens the store as [`open`](Self::open) does, with limits of its own to how long the engine is waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, limits: StallLimits) -> Result<Self> {
         let path = path.as_ref().to_owned();
         directory::prepare(&path, StoreKind::Sled, &[WHOLE])?;
         let fuse = Arc::new(Fuse::default());
         let engine = guard::open(NAME, &path, || SledEngine::open(&path.join(WHOLE)))?;
-        let applier = reconcile::single(Guarded::new(Box::new(engine), &fuse), fuse)?;
+        let guarded = Guarded::watched(Box::new(engine), &fuse, limits);
+        let guarded = guarded.map_err(|source| Error::Io {
+            path: path.clone(),
+            source: Arc::new(source),
+        })?;
+        let applier = reconcile::single(guarded, fuse)?;
         Ok(Self { path, applier })
     }
 }
@@ -82,6 +97,10 @@ impl KVStore for SledStore {
 
     fn kind(&self) -> StoreKind {
         StoreKind::Sled
+    }
+
+    fn stall(&self) -> Option<Stall> {
+        self.applier.stall()
     }
 
     fn disk_bytes(&self) -> Result<u64> {

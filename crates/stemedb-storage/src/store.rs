@@ -12,6 +12,7 @@ use crate::{
     envelope::{self, Value},
     error::Result,
     key,
+    watchdog::Stall,
 };
 
 /// Entries in the order of their keys, read as they are asked for.
@@ -59,6 +60,8 @@ impl Display for StoreKind {
 ///   [`Corruption`](crate::Error::Corruption), never an answer.
 /// - **A failure is final.** After an engine has failed or panicked every call answers
 ///   [`EngineFailed`](crate::Error::EngineFailed). Drop the store, open it again, and replay from its cursor.
+/// - **No call waits for ever.** An engine on disk that makes no progress for longer than its
+///   [`StallLimits`](crate::StallLimits) allow has failed; the source of the error is a [`Stall`].
 /// - A key is written once: nothing is overwritten or removed.
 /// - [`KeyKind::Batch`](crate::KeyKind::Batch) and [`KeyKind::Meta`](crate::KeyKind::Meta) are the store's own: no
 ///   view shows them, except to [`Snapshot::scan_raw`].
@@ -142,6 +145,13 @@ pub trait KVStore: Debug + Send + Sync {
 
     /// Returns which implementation this is.
     fn kind(&self) -> StoreKind;
+
+    /// Returns the call into an engine that takes longer than it should right now; it answers at once, also then.
+    ///
+    /// A store without a watchdog answers `None`.
+    fn stall(&self) -> Option<Stall> {
+        None
+    }
 
     /// Returns the bytes that the store takes on the disk, or in memory if that is where it is.
     ///

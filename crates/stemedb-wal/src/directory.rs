@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::IoContext;
@@ -14,6 +15,8 @@ use crate::{Corruption, Error, FORMAT_VERSION, Fault};
 
 /// File in which the holder of the lock writes its process id, as information only.
 pub(crate) const PID_FILE: &str = "pid";
+/// The least that a disk cannot read.
+const SECTOR_BYTES: u64 = 512;
 const TORN_SUFFIX: &str = ".torn";
 
 /// What a directory holds, by name alone.
@@ -106,7 +109,43 @@ impl SegmentFile {
             let left = wanted.min(bytes.saturating_sub(offset));
             buffer.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         }
-        Err(io::Error::from(io::ErrorKind::UnexpectedEof)).context("read", &self.path)
+        let ended: io::Result<_> = Err(io::ErrorKind::UnexpectedEof.into());
+        ended.context("read", &self.path)
+    }
+
+    /// Reads all of the file, around what the disk cannot read.
+    pub(crate) fn read_around(&self) -> Result<Around, Error> {
+        match self.read(0, self.bytes) {
+            Ok(bytes) => Ok(Around {
+                bytes,
+                unreadable: Vec::new(),
+            }),
+            Err(error) if is_unreadable(&error) => self.read_in_pieces(),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Halves what cannot be read until it is a sector.
+    fn read_in_pieces(&self) -> Result<Around, Error> {
+        let mut around = Around {
+            bytes: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        let mut pieces: Vec<Range<u64>> = std::iter::once(0..self.bytes).collect();
+        while let Some(piece) = pieces.pop() {
+            let length = piece.end - piece.start;
+            match self.read(piece.start, length) {
+                Ok(bytes) => around.bytes.extend(bytes),
+                Err(error) if !is_unreadable(&error) => return Err(error),
+                Err(_) if length > SECTOR_BYTES => {
+                    let half = piece.start + (length / 2).next_multiple_of(SECTOR_BYTES);
+                    pieces.push(half..piece.end);
+                    pieces.push(piece.start..half);
+                }
+                Err(_) => around.skip(piece),
+            }
+        }
+        Ok(around)
     }
 
     /// Reads the header; `None` where it is damaged, also when it is read once more.
@@ -114,6 +153,14 @@ impl SegmentFile {
         match self.read_header()? {
             None => self.read_header(),
             sound => Ok(sound),
+        }
+    }
+
+    /// Reads the header; `None` also where the disk cannot read it.
+    pub(crate) fn header_if_readable(&self) -> Result<Option<SegmentHeader>, Error> {
+        match self.header() {
+            Err(error) if is_unreadable(&error) => Ok(None),
+            result => result,
         }
     }
 
@@ -132,6 +179,39 @@ impl SegmentFile {
             }),
         }
     }
+}
+
+/// All of a file that can be read.
+#[derive(Debug)]
+pub(crate) struct Around {
+    /// What cannot be read is filled with bytes that are no zeros, so that no group verifies there and no end is seen there.
+    pub(crate) bytes: Vec<u8>,
+    unreadable: Vec<Range<u64>>,
+}
+
+impl Around {
+    fn skip(&mut self, piece: Range<u64>) {
+        let end = usize::try_from(piece.end).unwrap_or(usize::MAX);
+        self.bytes.resize(end, 0xff);
+        self.unreadable.push(piece);
+    }
+
+    /// Whether any of these bytes could not be read.
+    pub(crate) fn misses(&self, region: &Range<u64>) -> bool {
+        let overlaps = |piece: &Range<u64>| piece.start < region.end && region.start < piece.end;
+        self.unreadable.iter().any(overlaps)
+    }
+}
+
+/// Whether bytes of a file could not be read; a file that ends too early, or cannot be opened, is another matter.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Io {
+            offset: Some(_),
+            ..
+        }
+    )
 }
 
 /// A corruption of which no more than the place is known.

@@ -47,6 +47,8 @@ pub enum Fault {
     Trailing,
     /// The segment is longer than any segment can be.
     Oversize,
+    /// The disk cannot read it.
+    Unreadable,
 }
 
 impl fmt::Display for Fault {
@@ -62,6 +64,7 @@ impl fmt::Display for Fault {
             Self::Framing => "records are framed in an unknown way",
             Self::Trailing => "bytes behind the last group",
             Self::Oversize => "file longer than any segment",
+            Self::Unreadable => "the disk cannot read it",
         })
     }
 }
@@ -106,12 +109,14 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file operation failed.
-    #[error("cannot {operation} {}", path.display())]
+    #[error("cannot {operation} {}{}", path.display(), At(*offset))]
     Io {
         /// What was tried.
         operation: &'static str,
         /// On which file or directory.
         path: PathBuf,
+        /// Where in the file, in bytes, where that is known.
+        offset: Option<u64>,
         /// What the operating system said.
         source: io::Error,
     },
@@ -184,6 +189,15 @@ pub enum Error {
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,
+}
+
+struct At(Option<u64>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .map_or(Ok(()), |offset| write!(f, " at offset {offset}"))
+    }
 }
 
 struct Holder(Option<u32>);
@@ -286,6 +300,18 @@ impl<T> IoContext<T> for io::Result<T> {
         self.map_err(|source| Error::Io {
             operation,
             path: path.to_owned(),
+            offset: None,
+            source,
+        })
+    }
+}
+
+impl<T> IoContext<T> for Result<T, (u64, io::Error)> {
+    fn context(self, operation: &'static str, path: &Path) -> Result<T, Error> {
+        self.map_err(|(offset, source)| Error::Io {
+            operation,
+            path: path.to_owned(),
+            offset: Some(offset),
             source,
         })
     }

@@ -76,6 +76,7 @@ impl Journal {
             .map_err(|source| Error::Io {
                 operation: "start the log thread of",
                 path: directory,
+                offset: None,
                 source,
             })?;
         Ok(Self {

@@ -178,6 +178,7 @@ fn random_id() -> Result<JournalId, Error> {
     getrandom::fill(&mut id).map_err(|error| Error::Io {
         operation: "get random bytes from",
         path: "the operating system".into(),
+        offset: None,
         source: std::io::Error::other(error),
     })?;
     Ok(JournalId(id))

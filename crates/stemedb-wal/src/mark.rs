@@ -16,8 +16,22 @@ pub(crate) struct Extent<'a> {
     pub(crate) segments: &'a [SegmentInfo],
 }
 
-/// Fails unless the journal holds the group that `mark` names, by number and by hash.
+/// Fails unless the journal holds the group that `mark` names, by number and by hash; what does not is read once more.
 pub(crate) fn check_mark(
+    vfs: &dyn Vfs,
+    directory: &Path,
+    extent: Extent<'_>,
+    mark: &Mark,
+) -> Result<(), Error> {
+    match check_once(vfs, directory, extent, mark) {
+        Err(Error::Corruption(_) | Error::ForeignStore { .. }) => {
+            check_once(vfs, directory, extent, mark)
+        }
+        result => result,
+    }
+}
+
+fn check_once(
     vfs: &dyn Vfs,
     directory: &Path,
     extent: Extent<'_>,

@@ -325,14 +325,11 @@ impl Survey<'_> {
         };
         let (behind, fault) = behind(scan.tail);
         let damaged = scan.chain.next_group;
-        let proof = segment
-            .proven_durable_behind(scan.end)
-            .filter(|_| behind == Behind::Damage);
-        let witness = self.witness(
-            header.journal,
-            proof.is_some_and(|upto| upto >= damaged),
-            &scan,
-        );
+        let is_proven = behind == Behind::Damage
+            && segment
+                .proven_durable_behind(scan.end)
+                .says_durable(damaged);
+        let witness = self.witness(header.journal, is_proven, &scan);
         let position = if header.number == 1 {
             Position::First
         } else {
@@ -370,11 +367,8 @@ impl Survey<'_> {
             bytes: &dropped,
         };
         let proof = unborn.proven_durable_behind(SEGMENT_HEADER_BYTES as u64);
-        let witness = self.witness(
-            header.journal,
-            proof.is_some_and(|upto| upto >= scan.chain.next_group),
-            &scan,
-        );
+        let is_proven = proof.says_durable(scan.chain.next_group);
+        let witness = self.witness(header.journal, is_proven, &scan);
         match decide(Position::Last, Header::Bad, behind, witness) {
             Action::RefuseStoreAhead => return Err(self.store_ahead(&scan)),
             Action::RefuseCorruption => {

@@ -1,10 +1,10 @@
 //! Scanning the bytes of one segment: which groups continue the chain, and what is behind them. Pure.
 
 use crate::format::{
-    ALIGNMENT_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC, GroupHeader, Place, SEGMENT_HEADER_BYTES,
-    SegmentHeader,
+    ALIGNMENT_BYTES, GROUP_HEADER_BYTES, GROUP_PAYLOAD_BYTES_MAX, GroupHeader, Place,
+    SEGMENT_HEADER_BYTES, SegmentHeader,
 };
-use crate::group::check_group;
+use crate::group::{check_group, check_limits};
 use crate::{Fault, GroupHash, JournalId};
 
 #[cfg(test)]
@@ -138,33 +138,138 @@ impl Segment<'_> {
     ///
     /// Damage can hide where the next group begins, so every aligned offset is tried; the hash covers the offset, hence bytes within a
     /// payload that look like a group do not pass for one.
-    pub(crate) fn next_sound(&self, offset: usize) -> Option<Found> {
+    pub(crate) fn next_sound(&self, offset: usize, search: &mut Search) -> Option<Found> {
         let mut at = offset.next_multiple_of(ALIGNMENT_BYTES);
-        while let Some(rest) = self
-            .bytes
-            .get(at..)
-            .filter(|r| r.len() >= GROUP_HEADER_BYTES)
-        {
-            if rest.starts_with(&GROUP_MAGIC)
-                && let Ok(header) = check_group(rest, self.place(at))
+        while let Some(rest) = self.bytes.get(at..) {
+            let raw = rest.first_chunk::<GROUP_HEADER_BYTES>()?;
+            search.step();
+            if let Some(header) = GroupHeader::read(raw)
+                && search.may_check(&header, rest.len())
             {
-                let place = self.place(at);
-                return Some(Found { header, place });
+                match self.sound_at(at) {
+                    None => search.pay(&header),
+                    found => return found,
+                }
             }
             at += ALIGNMENT_BYTES;
         }
         None
     }
 
-    /// The highest `durable_upto` of any sound group at or behind `offset`.
-    pub(crate) fn proven_durable_behind(&self, offset: u64) -> Option<u64> {
+    fn sound_at(&self, offset: usize) -> Option<Found> {
+        let place = self.place(offset);
+        let header = check_group(self.bytes.get(offset..)?, place).ok()?;
+        Some(Found { header, place })
+    }
+
+    /// The first sound group behind the damaged one at `offset`.
+    ///
+    /// Where the header of the damaged one can be read, it says where the next one begins and which hash that one gives. Whoever wrote
+    /// the payload could not know this hash, so that nothing within leads astray, however much of it looks like groups.
+    pub(crate) fn next_sound_behind(&self, offset: usize, search: &mut Search) -> Option<Found> {
+        let raw = self.bytes.get(offset..).and_then(<[u8]>::first_chunk);
+        let damaged = raw.and_then(GroupHeader::read);
+        let next = damaged.and_then(|damaged| {
+            let found = self.sound_at(offset.checked_add(length(&damaged))?)?;
+            (found.header.previous == damaged.hash).then_some(found)
+        });
+        search.link = damaged.map(|damaged| damaged.hash);
+        let found = next.or_else(|| self.next_sound(offset + ALIGNMENT_BYTES, search));
+        search.link = None;
+        found
+    }
+
+    /// What the sound groups at or behind `offset` say is durable.
+    pub(crate) fn proven_durable_behind(&self, offset: u64) -> Proof {
         let mut at = usize::try_from(offset).unwrap_or(usize::MAX);
-        let mut proven = None;
-        while let Some(found) = self.next_sound(at) {
-            proven = proven.max(Some(found.header.durable_upto));
+        let mut search = Search::default();
+        let mut upto = None;
+        while let Some(found) = self.next_sound(at, &mut search) {
+            upto = upto.max(Some(found.header.durable_upto));
             at = usize::try_from(found.end()).unwrap_or(usize::MAX);
         }
-        proven
+        Proof {
+            upto,
+            gave_up: search.gave_up,
+        }
+    }
+}
+
+/// What is known to have been durable, behind damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// The highest `durable_upto` of a sound group.
+    upto: Option<u64>,
+    /// Something that looks like a group was not looked at.
+    gave_up: bool,
+}
+
+impl Proof {
+    /// Whether a group was acknowledged, or it cannot be excluded.
+    pub(crate) fn says_durable(&self, group: u64) -> bool {
+        self.gave_up || self.upto.is_some_and(|upto| upto >= group)
+    }
+}
+
+/// Bounds what a search behind damage costs.
+///
+/// A payload can be made of nothing but bytes that look like group headers, each of a group as long as can be. To hash them all would
+/// take hours, so each search may hash a fixed number of bytes in vain, and some more for each step that it makes. What it cannot pay
+/// for it passes over, and says so.
+#[derive(Debug)]
+pub(crate) struct Search {
+    allowance_bytes: u64,
+    /// What is left for groups that continue the damaged one: no payload can have spent it.
+    reserve_bytes: u64,
+    /// Hash of the damaged group, where its header gives one.
+    link: Option<GroupHash>,
+    gave_up: bool,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            allowance_bytes: Self::VAIN_BYTES,
+            reserve_bytes: Self::VAIN_BYTES,
+            link: None,
+            gave_up: false,
+        }
+    }
+}
+
+impl Search {
+    /// Bytes that may be hashed in vain anyhow: several groups of the greatest length.
+    const VAIN_BYTES: u64 = 8 * GROUP_PAYLOAD_BYTES_MAX as u64;
+    /// Further bytes for each one that is passed.
+    const VAIN_BYTES_PER_BYTE: u64 = 8;
+
+    fn step(&mut self) {
+        let more = Self::VAIN_BYTES_PER_BYTE * ALIGNMENT_BYTES as u64;
+        self.allowance_bytes = self.allowance_bytes.saturating_add(more);
+    }
+
+    /// Whether a group can be there by its header, and its hash can be paid for.
+    fn may_check(&mut self, header: &GroupHeader, rest_bytes: usize) -> bool {
+        let is_possible = check_limits(header).is_ok()
+            && header.flags == 0
+            && header.durable_upto < header.number
+            && header.group_bytes() <= rest_bytes as u64;
+        let can_pay = header.group_bytes() <= *self.purse(header);
+        self.gave_up |= is_possible && !can_pay;
+        is_possible && can_pay
+    }
+
+    fn pay(&mut self, header: &GroupHeader) {
+        let purse = self.purse(header);
+        *purse = purse.saturating_sub(header.group_bytes());
+    }
+
+    fn purse(&mut self, header: &GroupHeader) -> &mut u64 {
+        if self.link == Some(header.previous) {
+            &mut self.reserve_bytes
+        } else {
+            &mut self.allowance_bytes
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! It takes no lock and writes nothing. Damage is passed over: behind it the walk goes on at the next group that verifies.
 
-use std::ops::ControlFlow;
+use std::cell::OnceCell;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
-use crate::directory::{SegmentFile, list, segment_path};
-use crate::format::{ALIGNMENT_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::scan::{ChainEnd, Segment, is_zero};
+use crate::directory::{Around, SegmentFile, list, segment_path};
+use crate::format::{ALIGNMENT_BYTES, Place, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::scan::{ChainEnd, Search, Segment, is_zero};
 use crate::vfs::Vfs;
 use crate::{Error, Fault, Group, JournalId};
 
@@ -132,7 +133,7 @@ fn find_journal(
 ) -> Result<Option<JournalId>, Error> {
     for number in segments {
         let header = match SegmentFile::open(vfs, directory, *number) {
-            Ok(file) => file.header()?,
+            Ok(file) => file.header_if_readable()?,
             Err(Error::Corruption(_)) => None,
             Err(error) => return Err(error),
         };
@@ -148,7 +149,25 @@ fn find_journal(
 struct Whole<'a> {
     path: &'a Path,
     number: u64,
+    around: &'a Around,
     bytes: &'a [u8],
+    again: &'a Again<'a>,
+}
+
+/// The same file, read once more when something in it does not verify.
+struct Again<'a> {
+    file: &'a SegmentFile,
+    around: OnceCell<Option<Around>>,
+}
+
+impl Again<'_> {
+    /// The group at an offset, if it verifies now.
+    fn group(&self, place: Place) -> Option<Group> {
+        let around = self.around.get_or_init(|| self.file.read_around().ok());
+        let offset = usize::try_from(place.offset).ok()?;
+        let rest = around.as_ref()?.bytes.get(offset..)?;
+        Group::decode(rest, place).ok()
+    }
 }
 
 struct Walk<'a> {
@@ -165,13 +184,14 @@ impl Walk<'_> {
         let file = match SegmentFile::open(self.vfs, self.directory, number) {
             Ok(file) => file,
             Err(Error::Corruption(found)) => {
-                let whole = self.damaged(&path, found.offset..found.offset, found.fault);
-                return Ok(visit(Item::Damaged(whole)));
+                let region = found.offset..found.offset;
+                let damaged = self.damaged(&path, &region, found.fault);
+                return Ok(visit(Item::Damaged(damaged)));
             }
             Err(error) => return Err(error),
         };
-        let bytes = file.read(0, file.bytes)?;
-        let found = file.header()?;
+        let around = file.read_around()?;
+        let found = file.header_if_readable()?;
         let is_ours = |header: &SegmentHeader| {
             header.number == number && Some(header.journal) == self.journal
         };
@@ -179,7 +199,12 @@ impl Walk<'_> {
         let whole = Whole {
             path: &path,
             number,
-            bytes: &bytes,
+            around: &around,
+            bytes: &around.bytes,
+            again: &Again {
+                file: &file,
+                around: OnceCell::new(),
+            },
         };
         let begins = Item::Segment {
             path: &path,
@@ -212,7 +237,7 @@ impl Walk<'_> {
             return visit(zeros(whole, 0));
         }
         let header_bytes = whole.bytes.len().min(SEGMENT_HEADER_BYTES) as u64;
-        let damaged = self.damaged(whole.path, 0..header_bytes, fault);
+        let damaged = self.damaged_in(whole, &(0..header_bytes), fault);
         visit(Item::Damaged(damaged))?;
         self.groups(whole, visit)
     }
@@ -224,12 +249,9 @@ impl Walk<'_> {
             bytes: whole.bytes,
         });
         let mut offset = SEGMENT_HEADER_BYTES;
+        let mut search = Search::default();
         while let Some(rest) = whole.bytes.get(offset..).filter(|rest| !rest.is_empty()) {
-            let checked = match segment {
-                Some(segment) => Group::decode(rest, segment.place(offset)),
-                None => Err(Fault::SegmentIdentity),
-            };
-            match checked {
+            match check(whole, segment, offset) {
                 Ok(group) => {
                     let length = group.header().group_bytes();
                     let link = self.pass(&group);
@@ -238,13 +260,13 @@ impl Walk<'_> {
                 }
                 Err(_) if is_zero(rest) => return visit(zeros(whole, offset)),
                 Err(fault) => {
-                    let next = segment.and_then(|s| s.next_sound(offset + ALIGNMENT_BYTES));
+                    let next = segment.and_then(|s| s.next_sound_behind(offset, &mut search));
                     let end = match next {
                         Some(found) => usize::try_from(found.place.offset).unwrap_or(usize::MAX),
                         None => end_of_damage(whole.bytes),
                     };
                     let region = offset as u64..end as u64;
-                    visit(Item::Damaged(self.damaged(whole.path, region, fault)))?;
+                    visit(Item::Damaged(self.damaged_in(whole, &region, fault)))?;
                     offset = end;
                 }
             }
@@ -270,7 +292,17 @@ impl Walk<'_> {
         }
     }
 
-    fn damaged(&self, path: &Path, region: std::ops::Range<u64>, fault: Fault) -> Damaged {
+    fn damaged_in(&self, whole: Whole<'_>, region: &Range<u64>, fault: Fault) -> Damaged {
+        let is_unreadable = whole.around.misses(region);
+        let fault = if is_unreadable {
+            Fault::Unreadable
+        } else {
+            fault
+        };
+        self.damaged(whole.path, region, fault)
+    }
+
+    fn damaged(&self, path: &Path, region: &Range<u64>, fault: Fault) -> Damaged {
         Damaged {
             path: path.to_owned(),
             offset: region.start,
@@ -279,6 +311,18 @@ impl Walk<'_> {
             group: self.chain.map(|chain| chain.next_group),
             sequence: self.chain.map(|chain| chain.next_sequence),
         }
+    }
+}
+
+/// The group at an offset. What does not verify is read once more before it counts.
+fn check(whole: Whole<'_>, segment: Option<Segment<'_>>, offset: usize) -> Result<Group, Fault> {
+    let segment = segment.ok_or(Fault::SegmentIdentity)?;
+    let rest = whole.bytes.get(offset..).unwrap_or_default();
+    let place = segment.place(offset);
+    match Group::decode(rest, place) {
+        Err(_) if is_zero(rest) => Err(Fault::NoGroup),
+        Err(fault) => whole.again.group(place).ok_or(fault),
+        sound => sound,
     }
 }
 

@@ -72,19 +72,19 @@ pub trait VfsFile: Debug + Send + Sync {
     fn length(&self) -> io::Result<u64>;
 }
 
-/// Reads until `buffer` is full or the file ends; gives the number of bytes read.
+/// Reads until `buffer` is full or the file ends; gives the number of bytes read, or where the read failed.
 pub(crate) fn read_full_at(
     file: &dyn VfsFile,
     buffer: &mut [u8],
     offset: u64,
-) -> io::Result<usize> {
+) -> Result<usize, (u64, io::Error)> {
     let mut done = 0;
     while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, offset + done as u64) {
             Ok(0) => break,
             Ok(read) => done += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err((offset + done as u64, error)),
         }
     }
     Ok(done)

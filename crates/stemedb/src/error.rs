@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use stemedb_core::{Invalid, Sequence};
 use stemedb_ingest::{SerializeError, Undecodable};
+use stemedb_storage::EngineError;
 use stemedb_wal::AppendError;
+
+/// Advice where the operating system refused something that it may grant another time.
+const TRY_AGAIN: &str = "mend the cause, and run the same again";
 
 /// The result of most calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -151,7 +155,8 @@ impl Error {
             Cause::Append(AppendError::Unknown { .. } | AppendError::Poisoned { .. }) => {
                 Some("run the same again: what was stored is known again as a duplicate")
             }
-            Cause::Append(AppendError::NoSpace { .. }) => Some("make room, and run the same again"),
+            Cause::Append(AppendError::NoSpace { .. }) => Some("then run the same again"),
+            Cause::Io { .. } => Some(TRY_AGAIN),
             Cause::Append(AppendError::Backpressure { .. }) => Some("open the database again"),
             Cause::Marker { .. } => Some("write it anew with `stemedb rebuild`"),
             Cause::Unfinished { .. } => Some("complete it with `stemedb init`"),
@@ -177,9 +182,7 @@ impl Error {
     fn is_full(&self) -> bool {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self.0.as_ref());
         while let Some(error) = cause {
-            let kind = error
-                .downcast_ref::<std::io::Error>()
-                .map(std::io::Error::kind);
+            let kind = system_error(error).map(std::io::Error::kind);
             if matches!(
                 kind,
                 Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
@@ -201,10 +204,22 @@ impl Error {
     }
 }
 
+/// What the operating system said, if `error` is just that: some keep it behind a pointer, which is an error of its own.
+fn system_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a std::io::Error> {
+    let shared = || {
+        error
+            .downcast_ref::<Arc<std::io::Error>>()
+            .map(AsRef::as_ref)
+    };
+    let of_engine = || error.downcast_ref::<EngineError>()?.downcast_ref();
+    error.downcast_ref().or_else(shared).or_else(of_engine)
+}
+
 fn journal_advice(error: &stemedb_wal::Error) -> Option<&'static str> {
     use stemedb_wal::Error as E;
     match error {
         E::Locked { .. } => Some("stop it, or wait until it is done"),
+        E::Io { .. } => Some(TRY_AGAIN),
         E::Corruption(_) | E::Gap { .. } => {
             Some("copy what can be read with `stemedb journal salvage DEST`")
         }
@@ -219,9 +234,13 @@ fn store_advice(error: &stemedb_storage::Error) -> Option<&'static str> {
     use stemedb_storage::Error as E;
     match error {
         E::Locked { .. } => Some("stop whoever uses it"),
+        E::Io { .. } => Some(TRY_AGAIN),
         E::NeedsRebuild { .. } | E::Corruption(_) | E::NotAStore { .. } => {
             Some("build the store anew from the journal with `stemedb rebuild`")
         }
+        E::EngineFailed { source, .. } if source.is::<stemedb_storage::Stall>() => Some(
+            "restart the process, since a thread of the engine is stuck in it, and open the database again: the journal has everything",
+        ),
         E::EngineFailed { .. } => {
             Some("open the database again; if that fails, run `stemedb rebuild`")
         }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use stemedb_storage::StallLimits;
+
 use crate::{Database, Result};
 
 /// Which engines hold what can be looked up.
@@ -55,6 +57,7 @@ pub struct Builder {
     pub(crate) durability: Durability,
     pub(crate) journal: stemedb_wal::Options,
     pub(crate) ingest: stemedb_ingest::Options,
+    pub(crate) stall: StallLimits,
 }
 
 impl Builder {
@@ -90,6 +93,22 @@ impl Builder {
     #[must_use]
     pub fn behind_bytes_max(mut self, bytes: u64) -> Self {
         self.ingest.behind_bytes_max = bytes;
+        self
+    }
+
+    /// How long one call into an engine of the store may take before [`Database::health`] and the log tell of it. Default: 5 s.
+    #[must_use]
+    pub fn stall_warning_after(mut self, limit: Duration) -> Self {
+        self.stall.warn_after = limit;
+        self
+    }
+
+    /// How long one call into an engine of the store may take without any progress before the store is declared failed: then
+    /// whoever waits for it gets an error, and the journal goes on accepting up to [`behind_bytes_max`](Self::behind_bytes_max).
+    /// Default: 60 s.
+    #[must_use]
+    pub fn stall_failure_after(mut self, limit: Duration) -> Self {
+        self.stall.fail_after = limit;
         self
     }
 

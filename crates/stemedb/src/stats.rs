@@ -1,5 +1,7 @@
 //! Counts, sequences, bytes; and whether the database works.
 
+use std::time::Duration;
+
 use crate::database::Inner;
 use crate::error::Result;
 use crate::view::{Counts, View};
@@ -39,6 +41,35 @@ pub struct StoreStats {
     pub kind: &'static str,
     /// Bytes of its files.
     pub bytes: u64,
+    /// The call into one of its engines that takes longer than it should right now.
+    pub stall: Option<Stall>,
+}
+
+/// A call into an engine that takes longer than it should; see [`Builder::stall_warning_after`](crate::Builder::stall_warning_after).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// The engine.
+    pub engine: &'static str,
+    /// What it was asked to do: commit, sync or close.
+    pub operation: String,
+    /// For how long it has been at it.
+    pub waited: Duration,
+    /// How many flushes are pending, where the engine tells.
+    pub pending_flushes: Option<u64>,
+    /// All of this as a sentence.
+    pub text: String,
+}
+
+impl From<stemedb_storage::Stall> for Stall {
+    fn from(stall: stemedb_storage::Stall) -> Self {
+        Self {
+            engine: stall.engine,
+            operation: stall.operation.to_string(),
+            waited: stall.waited,
+            pending_flushes: stall.backlog.map(|backlog| backlog.pending_flushes),
+            text: stall.to_string(),
+        }
+    }
 }
 
 pub(crate) fn of(inner: &Inner) -> Result<Stats> {
@@ -61,6 +92,7 @@ pub(crate) fn of(inner: &Inner) -> Result<Stats> {
                 stemedb_storage::StoreKind::Sled => "sled",
             },
             bytes: inner.store.disk_bytes()?,
+            stall: inner.store.stall().map(Stall::from),
         },
     })
 }
@@ -75,6 +107,8 @@ pub enum Health {
     NotWritable(crate::Error),
     /// Records are accepted, and not applied any more. Open the database again.
     NotApplying(crate::Error),
+    /// Records are accepted, and an engine of the store holds up their application; if it does not go on, this becomes `NotApplying`.
+    Stalled(Stall),
 }
 
 impl Health {
@@ -87,7 +121,10 @@ impl Health {
             stemedb_ingest::Health::Stopped => {
                 Self::NotApplying(crate::error::Cause::Closed.into())
             }
-            _ => Self::Good,
+            _ => inner
+                .store
+                .stall()
+                .map_or(Self::Good, |stall| Self::Stalled(stall.into())),
         }
     }
 }

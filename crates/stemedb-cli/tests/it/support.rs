@@ -47,7 +47,16 @@ impl Home {
 
     /// The program, to be started here, without any setting from outside.
     pub(crate) fn command<I: IntoIterator<Item = impl AsRef<OsStr>>>(&self, args: I) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stemedb"));
+        self.program(env!("CARGO_BIN_EXE_stemedb"), args)
+    }
+
+    /// Another program, to be started here, without any setting from outside.
+    pub(crate) fn program<I: IntoIterator<Item = impl AsRef<OsStr>>>(
+        &self,
+        program: &str,
+        args: I,
+    ) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("STEMEDB_") {
                 command.env_remove(name);
@@ -82,6 +91,14 @@ impl Home {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Copies what `other` has at `name`, holes of files included.
+    pub(crate) fn copy_from(&self, other: &Self, name: &str) {
+        let mut copy = Command::new("cp");
+        copy.args(["-a", "--sparse=always"]);
+        let copied = copy.args([other.path(name), self.path(name)]).status();
+        assert!(copied.unwrap().success());
     }
 
     /// Every file below `name` and the hash of what is in it, but for the note of who held the lock last.

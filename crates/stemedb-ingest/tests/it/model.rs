@@ -1,13 +1,14 @@
-//! Random groups and restarts against a model: a map that replays the journal record by record.
+//! Random groups and restarts against the oracle's model, which replays the journal record by record.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use stemedb_core::{Record, RecordId, Sequence};
-use stemedb_ingest::{Quarantined, deserialize, serialize_checked};
-use stemedb_storage::{Counts, Key};
+use stemedb_core::Record;
+use stemedb_ingest::{Quarantined, serialize_checked};
+use stemedb_storage::KeyKind;
+use stemedb_testkit::oracle::{Entry, Model};
 use stemedb_testkit::record::{keys, record, with_agent};
 
 use crate::support::{Kind, Pipeline, Place};
@@ -57,82 +58,23 @@ fn story() -> impl Strategy<Value = Story> {
     (vec(record, 1..12), groups).prop_map(|(pool, groups)| Story { pool, groups })
 }
 
-/// What a store should show: content by key, with sequences.
-#[derive(Debug, Default)]
-struct Model {
-    entries: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
-    first: HashMap<RecordId, u64>,
-    counts: Counts,
-    last: u64,
-}
-
-impl Model {
-    fn push(&mut self, payload: &[u8]) {
-        self.last += 1;
-        let sequence = Sequence::new(self.last).unwrap();
-        let sound = deserialize(payload)
-            .ok()
-            .filter(|record| record.verify().is_ok());
-        let Some(record) = sound else {
-            self.counts.quarantined += 1;
-            return self.put(&Key::Quarantine(sequence), payload);
+/// The quarantine's reasons are left out: the model knows the bytes alone.
+fn expect(model: &Model, pipeline: &Pipeline) {
+    pipeline.settle();
+    let quarantine = KeyKind::Quarantine.tag();
+    let shown = pipeline.content().into_iter().map(|(key, value)| {
+        let content = if key.starts_with(&quarantine) {
+            Quarantined::decode(&value.content).unwrap().payload
+        } else {
+            value.content
         };
-        let id = record.id().unwrap();
-        if self.first.contains_key(&id) {
-            self.counts.duplicates += 1;
-            return;
-        }
-        self.first.insert(id, self.last);
-        match &record {
-            Record::Assertion(it) => {
-                self.counts.assertions += 1;
-                let index = Key::Subject {
-                    subject: it.subject.as_str().to_owned(),
-                    predicate: it.predicate.as_str().to_owned(),
-                    sequence,
-                };
-                self.put(&Key::Assertion(id), payload);
-                self.put(&index, id.as_bytes());
-            }
-            Record::Vote(it) => {
-                self.counts.votes += 1;
-                let key = Key::Vote {
-                    assertion: it.assertion,
-                    vote: id,
-                };
-                self.put(&key, payload);
-                self.put(&Key::VoteIndex(id), it.assertion.as_bytes());
-            }
-            Record::Epoch(_) => {
-                self.counts.epochs += 1;
-                self.put(&Key::Epoch(id), payload);
-            }
-        }
-    }
-
-    fn put(&mut self, key: &Key, content: &[u8]) {
-        let before = self
-            .entries
-            .insert(key.encode(), (self.last, content.to_vec()));
-        assert_eq!(before, None, "a key is written once");
-    }
-
-    fn expect(&self, pipeline: &Pipeline) {
-        pipeline.settle();
-        let quarantine = Key::Quarantine(Sequence::FIRST).kind().tag();
-        let shown = pipeline.content().into_iter().map(|(key, value)| {
-            let content = if key.starts_with(&quarantine) {
-                Quarantined::decode(&value.content).unwrap().payload
-            } else {
-                value.content
-            };
-            (key, (value.sequence.get(), content))
-        });
-        assert_eq!(shown.collect::<BTreeMap<_, _>>(), self.entries);
-        assert_eq!(pipeline.counts(), self.counts);
-        let applied = pipeline.ingestor.counters().applied_sequence;
-        assert_eq!(applied, self.last);
-    }
+        let sequence = value.sequence.get();
+        (key, Entry { sequence, content })
+    });
+    assert_eq!(&shown.collect::<BTreeMap<_, _>>(), model.entries());
+    assert_eq!(pipeline.counts(), model.counts());
+    let applied = pipeline.ingestor.counters().applied_sequence;
+    assert_eq!(applied, model.last());
 }
 
 fn tell(kind: Kind, story: &Story) {
@@ -151,7 +93,7 @@ fn tell(kind: Kind, story: &Story) {
             model.push(payload);
         }
         if !payloads.is_empty() {
-            assert_eq!(pipeline.append_bytes(payloads), model.last);
+            assert_eq!(pipeline.append_bytes(payloads), model.last());
         }
         pipeline = match event {
             Event::Nothing => pipeline,
@@ -176,7 +118,7 @@ fn tell(kind: Kind, story: &Story) {
             }
         };
     }
-    model.expect(&pipeline);
+    expect(&model, &pipeline);
     pipeline.stop();
 }
 

@@ -20,7 +20,9 @@ use fjall::{
 };
 
 use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
-use crate::guard;
+use crate::{guard, watchdog::Backlog};
+
+mod preflight;
 
 /// Name of this engine.
 pub(crate) const NAME: &str = "fjall";
@@ -34,7 +36,8 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// A memtable of this size is flushed; up to four wait for that, so five are in memory at worst.
 const MEMTABLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-pub(crate) struct FjallEngine {
+/// fjall, the log-structured engine that holds what grows with the stream.
+pub struct FjallEngine {
     /// Absent only while the engine is dropped.
     handles: Option<Handles>,
     sync_failed: AtomicBool,
@@ -47,7 +50,13 @@ struct Handles {
 }
 
 impl FjallEngine {
-    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+    /// Opens the engine in the directory `path`, which is created if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// `Locked` if it is open elsewhere, `Corrupt` if its files are damaged, `Io` if the operating system refuses.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        preflight::check(path)?;
         let db = Database::builder(path)
             .cache_size(CACHE_BYTES)
             .open()
@@ -110,6 +119,17 @@ impl Engine for FjallEngine {
 
     fn sync_failed(&self) -> bool {
         self.sync_failed.load(Ordering::Acquire)
+    }
+
+    fn backlog(&self) -> Option<Backlog> {
+        let db = &self.handles.as_ref()?.db;
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Some(Backlog {
+            pending_flushes: count(db.outstanding_flushes()),
+            unflushed_bytes: db.write_buffer_size(),
+            running_compactions: count(db.active_compactions()),
+            finished_compactions: count(db.compactions_completed()),
+        })
     }
 
     fn reader(&self) -> Result<Arc<dyn Reader>, Fault> {

@@ -16,8 +16,9 @@ const CHUNK: usize = 256;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// A sorted map in memory. Clones are the same map, and nothing of it outlives the last of them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MemoryEngine(Arc<RwLock<Map>>);
+pub struct MemoryEngine(Arc<RwLock<Map>>);
 
 impl MemoryEngine {
     pub(crate) fn bytes(&self) -> u64 {

@@ -14,6 +14,9 @@ use redb::{
     SetDurabilityError, StorageError, TableDefinition, TableError, TransactionError,
 };
 
+/// A file as redb asks for it.
+pub use redb::StorageBackend;
+
 use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use crate::guard;
 
@@ -25,17 +28,33 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("small");
 /// Pages kept in memory.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
-pub(crate) struct RedbEngine {
+/// redb, the B-tree engine that holds what is small and read by nearly every query.
+pub struct RedbEngine {
     /// Absent only while the engine is dropped.
     db: Option<Database>,
 }
 
 impl RedbEngine {
-    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
-        let db = Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .create(path)
-            .map_err(opening)?;
+    /// Opens the engine in the file `path`, which is created if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// `Locked` if it is open elsewhere, `Corrupt` if the file is damaged, `Io` if the operating system refuses.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        Self::prepared(builder().create(path))
+    }
+
+    /// Opens the engine on a file that is reached in another way: an encrypted one, or one that is not on a disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), with what the file answers.
+    pub fn on(file: impl StorageBackend) -> Result<Self, Fault> {
+        Self::prepared(builder().create_with_backend(file))
+    }
+
+    fn prepared(opened: Result<Database, DatabaseError>) -> Result<Self, Fault> {
+        let db = opened.map_err(opening)?;
         let engine = Self { db: Some(db) };
         // A view of a table that does not exist yet is an error: this makes it exist.
         if let Err(TableError::TableDoesNotExist(_)) = engine.begin_read()?.open_table(TABLE) {
@@ -53,6 +72,12 @@ impl RedbEngine {
     fn begin_read(&self) -> Result<redb::ReadTransaction, Fault> {
         self.db()?.begin_read().map_err(transaction)
     }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
 }
 
 impl Engine for RedbEngine {

@@ -1,4 +1,8 @@
 //! Tests of the stores through their public interface.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at files from outside, and damage them"
+)]
 
 #[cfg(test)]
 mod conformance; // what every implementation promises
@@ -10,5 +14,7 @@ mod damage; // flipped bytes in the files of closed stores
 mod model; // random operations against a sorted map
 #[cfg(test)]
 mod support; // a journal made up of numbers, and directories
+#[cfg(test)]
+mod surgery; // every byte flipped and every length cut, in child processes
 #[cfg(test)]
 mod visibility; // nobody sees half a batch

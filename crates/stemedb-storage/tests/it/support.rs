@@ -3,14 +3,19 @@
 use std::{
     fs::{self, OpenOptions},
     io::{Read, Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf},
+    thread::yield_now,
 };
 
 use stemedb_core::{RecordId, Sequence};
-use stemedb_storage::{Batch, Cursor, KVStore, Key, Put};
+use stemedb_storage::{Batch, Cursor, HybridStore, KVStore, Key, Put};
+use tempfile::TempDir;
 
 /// The journal from which all test batches come.
 pub(crate) const JOURNAL: [u8; 16] = *b"a made-up ledger";
+
+/// Records in the stores that are damaged.
+pub(crate) const LAST: u64 = 60;
 
 pub(crate) fn seq(number: u64) -> Sequence {
     Sequence::new(number).expect("sequences begin at 1")
@@ -143,6 +148,81 @@ pub(crate) fn replay(store: &dyn KVStore, last: u64, size: u64) {
 pub(crate) fn catch_up(store: &dyn KVStore, last: u64) {
     replay(store, last, 7);
     store.publish().unwrap();
+}
+
+/// A directory for files that need not survive anything: in memory, where the system has such a place.
+pub(crate) fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+/// The files below a directory, by their paths from there.
+pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut pending = vec![directory.to_owned()];
+    while let Some(path) = pending.pop() {
+        if path.is_dir() {
+            pending.extend(
+                fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else {
+            files.push(path.strip_prefix(directory).unwrap().to_owned());
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A closed store whose first half lies in tables of fjall.
+///
+/// fjall flushes a memtable of 32 MB. It also flushes what it finds in a sealed journal at opening, and an empty `1.jnl` makes it take
+/// `0.jnl` for sealed.
+pub(crate) fn fjall_tables(last: u64) -> TempDir {
+    let directory = scratch();
+    let store = HybridStore::open(directory.path()).unwrap();
+    catch_up(&store, last / 2);
+    store.persist().unwrap();
+    drop(store);
+    fs::File::create(directory.path().join("fjall/1.jnl")).unwrap();
+    let store = HybridStore::open(directory.path()).unwrap();
+    let sealed = directory.path().join("fjall/0.jnl");
+    for _ in 0..100_000_000_u64 {
+        if !sealed.exists() {
+            break;
+        }
+        yield_now();
+    }
+    assert!(!sealed.exists(), "fjall did not flush");
+    catch_up(&store, last);
+    store.persist().unwrap();
+    drop(store);
+    directory
+}
+
+/// A store whose records `1..=30` lie in a sealed journal of fjall and the rest in the active one.
+///
+/// fjall seals a journal after 64 MB. This makes the same of small files: an empty `1.jnl` makes the next
+/// opening take `0.jnl` for sealed; what is then applied goes to `1.jnl`; and both are put beside tables
+/// that hold nothing yet.
+pub(crate) fn with_sealed_journal() -> TempDir {
+    let early = scratch();
+    let store = HybridStore::open(early.path()).unwrap();
+    catch_up(&store, LAST / 2);
+    store.persist().unwrap();
+    drop(store);
+    let late = scratch();
+    crash_image(early.path(), late.path());
+    fs::File::create(late.path().join("fjall/1.jnl")).unwrap();
+    let store = HybridStore::open(late.path()).unwrap();
+    assert_eq!(store.cursor().unwrap(), Some(cursor(LAST / 2)));
+    catch_up(&store, LAST);
+    store.persist().unwrap();
+    drop(store);
+    let active: PathBuf = "fjall/1.jnl".into();
+    fs::copy(late.path().join(&active), early.path().join(&active)).unwrap();
+    fs::copy(late.path().join("redb"), early.path().join("redb")).unwrap();
+    early
 }
 
 /// Copies a directory as it lies there: what a killed process leaves behind.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::Random;
+use super::fate::Fate;
 
 /// Number of a file, whatever its name.
 pub(super) type FileNumber = u64;
@@ -123,9 +123,9 @@ impl Entries {
     }
 
     /// Keeps any subset of what was not synced.
-    pub(super) fn crash(&mut self, random: &mut Random) {
+    pub(super) fn crash(&mut self, fate: &mut dyn Fate) {
         for change in std::mem::take(&mut self.unsynced) {
-            if random.one_in(2) {
+            if fate.choose(2) == 1 {
                 change.apply(&mut self.durable);
             }
         }

@@ -1,13 +1,18 @@
 //! One file: what is read from it, what is durable of it, and what may be durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::ops::Range;
 
-use super::Random;
+use super::fate::Fate;
 
-/// Bytes that the disk writes as a whole.
+/// Bytes that the disk writes as a whole, unless sectors may be torn.
 pub const SECTOR_BYTES: usize = 512;
 
 type Sector = Vec<u8>;
+
+/// What Linux says of a sector that cannot be read.
+const EIO: i32 = 5;
 
 /// A file in memory.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +23,8 @@ pub(super) struct SimFile {
     sectors: BTreeMap<usize, Vec<Sector>>,
     /// All lengths that the file had since the last sync, in order.
     lengths: Vec<usize>,
+    /// Sectors that cannot be read until they are written.
+    unreadable: BTreeSet<usize>,
 }
 
 impl SimFile {
@@ -34,12 +41,33 @@ impl SimFile {
         &self.volatile
     }
 
-    pub(super) fn read_at(&self, buffer: &mut [u8], offset: usize) -> usize {
+    /// Reads up to the end of the file, or up to the next sector that cannot be read.
+    pub(super) fn read_at(&self, buffer: &mut [u8], offset: usize) -> io::Result<usize> {
+        let bad = self.unreadable.range(offset / SECTOR_BYTES..).next();
+        let end = bad.map_or(usize::MAX, |index| index * SECTOR_BYTES);
+        if end <= offset && offset < self.volatile.len() && !buffer.is_empty() {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
         let rest = self.volatile.get(offset..).unwrap_or_default();
-        for (to, from) in buffer.iter_mut().zip(rest) {
+        let length = rest.len().min(buffer.len()).min(end.saturating_sub(offset));
+        for (to, from) in buffer.iter_mut().zip(rest).take(length) {
             *to = *from;
         }
-        rest.len().min(buffer.len())
+        Ok(length)
+    }
+
+    /// The sectors that hold these bytes can no longer be read.
+    pub(super) fn make_unreadable(&mut self, bytes: &Range<usize>) {
+        self.unreadable.extend(sectors_of(bytes));
+    }
+
+    /// Changes bits of a byte, on the device and in memory.
+    pub(super) fn flip(&mut self, offset: usize, mask: u8) {
+        for bytes in [&mut self.volatile, &mut self.durable] {
+            if let Some(byte) = bytes.get_mut(offset) {
+                *byte ^= mask;
+            }
+        }
     }
 
     pub(super) fn write_at(&mut self, bytes: &[u8], offset: usize) {
@@ -47,6 +75,9 @@ impl SimFile {
         if end > self.volatile.len() {
             self.volatile.resize(end, 0);
             self.lengths.push(end);
+        }
+        for index in sectors_of(&(offset..end)) {
+            self.unreadable.remove(&index);
         }
         let target = self.volatile.iter_mut().skip(offset);
         for (to, from) in target.zip(bytes) {
@@ -64,10 +95,7 @@ impl SimFile {
 
     /// Notes the present state of the sectors that hold the bytes from `from` to `to`.
     fn remember(&mut self, from: usize, to: usize) {
-        if from >= to {
-            return;
-        }
-        for index in from / SECTOR_BYTES..=(to - 1) / SECTOR_BYTES {
+        for index in sectors_of(&(from..to)) {
             let state = sector(&self.volatile, index);
             self.sectors.entry(index).or_default().push(state);
         }
@@ -94,11 +122,18 @@ impl SimFile {
     }
 
     /// Keeps any one state of each sector and of the length.
-    pub(super) fn crash(&mut self, random: &mut Random) {
+    pub(super) fn crash(&mut self, fate: &mut dyn Fate) {
         let lengths = std::mem::take(&mut self.lengths);
-        let length = one_of(self.durable.len(), &lengths, random);
+        let length = one_of(self.durable.len(), lengths, fate);
         for (index, states) in std::mem::take(&mut self.sectors) {
-            let kept = one_of(sector(&self.durable, index), &states, random);
+            let old = sector(&self.durable, index);
+            let mut kept = one_of(old.clone(), states, fate);
+            if kept != old
+                && let Some(new_bytes) = fate.tear()
+            {
+                kept.truncate(new_bytes);
+                kept.extend(old.iter().skip(new_bytes));
+            }
             place(&mut self.durable, index, &kept, length);
         }
         self.durable.resize(length, 0);
@@ -106,18 +141,27 @@ impl SimFile {
     }
 }
 
-/// The old state half the time, else any of the new ones, the last one most often.
-fn one_of<T: Clone>(old: T, states: &[T], random: &mut Random) -> T {
-    if random.one_in(2) {
-        return old;
+/// One of the different states, the old one among them.
+fn one_of<T: PartialEq>(old: T, states: Vec<T>, fate: &mut dyn Fate) -> T {
+    let mut distinct = vec![old];
+    for state in states {
+        if !distinct.contains(&state) {
+            distinct.push(state);
+        }
     }
-    let last = states.last();
-    let kept = if random.one_in(3) {
-        random.pick(states)
-    } else {
-        last
+    let choice = match distinct.len() {
+        1 => 0,
+        options => fate.choose(options),
     };
-    kept.cloned().unwrap_or(old)
+    distinct.swap_remove(choice)
+}
+
+/// Numbers of the sectors that hold these bytes.
+fn sectors_of(bytes: &Range<usize>) -> Range<usize> {
+    if bytes.is_empty() {
+        return 0..0;
+    }
+    bytes.start / SECTOR_BYTES..bytes.end.div_ceil(SECTOR_BYTES)
 }
 
 /// A sector, with zeros behind the end of the file.

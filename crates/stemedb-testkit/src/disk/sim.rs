@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::entries::{Entries, FileNumber};
+use super::fate::{Fate, Listed, Seeded};
 use super::file::SimFile;
 use super::plan::{Planned, take};
-use super::{Effect, Operation, Random};
+use super::{Effect, Operation};
 
 /// A disk in memory; clones are the same disk.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +32,7 @@ pub struct Traced {
     pub bytes: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) files: BTreeMap<FileNumber, SimFile>,
     pub(super) entries: Entries,
@@ -42,6 +44,11 @@ pub(super) struct State {
     is_without_power: bool,
     trace: Vec<Traced>,
     clock_ms: u64,
+    /// What each sync takes, and what all of them took.
+    sync_takes: Duration,
+    syncs_took: Duration,
+    capacity_bytes: Option<u64>,
+    may_tear: bool,
 }
 
 impl SimDisk {
@@ -57,16 +64,36 @@ impl SimDisk {
 
     /// Loses the power: of what was not synced an arbitrary part is kept. Handles and locks of before are void.
     pub fn crash(&self, seed: u64) {
-        let mut random = Random::new(seed);
         let mut state = self.state();
-        for file in state.files.values_mut() {
-            file.crash(&mut random);
+        let mut fate = Seeded::new(seed, state.may_tear);
+        state.crash(&mut fate);
+    }
+
+    /// From now on a crash may tear sectors: the first bytes are new, the rest are old. Half of the seeds do so.
+    pub fn tear_sectors(&self) {
+        self.state().may_tear = true;
+    }
+
+    /// What a crash now could choose from: for each sector, length and entry that was not synced, how many different states it has.
+    #[must_use]
+    pub fn crash_options(&self) -> Vec<usize> {
+        let mut fate = Listed::new(&[]);
+        self.state().clone().crash(&mut fate);
+        fate.options
+    }
+
+    /// Loses the power and keeps these states, in the order of [`crash_options`](Self::crash_options); 0 is the durable one.
+    pub fn crash_into(&self, choices: &[usize]) {
+        self.state().crash(&mut Listed::new(choices));
+    }
+
+    /// Another disk that is just like this one, and goes its own way from here on. Handles stay with this one.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let state = self.state().clone();
+        Self {
+            state: Arc::new(Mutex::new(state)),
         }
-        state.entries.crash(&mut random);
-        state.life += 1;
-        state.locked.clear();
-        state.planned.clear();
-        state.is_without_power = false;
     }
 
     /// Has an operation fail: the one of this kind after `passing` others; `None` stands for any kind.
@@ -112,12 +139,29 @@ impl SimDisk {
         self.state().clock_ms = clock_ms;
     }
 
+    /// Sets the wall clock forward, or back.
+    pub fn jump_clock_ms(&self, by: i64) {
+        let mut state = self.state();
+        state.clock_ms = state.clock_ms.saturating_add_signed(by);
+    }
+
+    /// Has every sync take so long, on the monotonic clock. Any operation takes a millisecond beside that.
+    pub fn set_sync_time(&self, sync_takes: Duration) {
+        self.state().sync_takes = sync_takes;
+    }
+
+    /// Has writes fail for want of space where the files would be longer than this, all together.
+    pub fn set_capacity(&self, capacity_bytes: Option<u64>) {
+        self.state().capacity_bytes = capacity_bytes;
+    }
+
     pub(super) fn clock_ms(&self) -> u64 {
         self.state().clock_ms
     }
 
     pub(super) fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.state().trace.len() as u64)
+        let state = self.state();
+        Duration::from_millis(state.trace.len() as u64).saturating_add(state.syncs_took)
     }
 
     /// All files as they are read now.
@@ -156,9 +200,48 @@ impl SimDisk {
     pub fn take_away(&self, path: &Path) {
         self.state().entries.remove_durable(path);
     }
+
+    /// Changes bits of a byte for good, past all faults and traces.
+    pub fn flip(&self, path: &Path, offset: usize, mask: u8) {
+        self.state().with_file(path, |file| file.flip(offset, mask));
+    }
+
+    /// The sectors that hold these bytes can no longer be read, until they are written; what is before them still can.
+    pub fn make_unreadable(&self, path: &Path, bytes: &Range<usize>) {
+        self.state()
+            .with_file(path, |file| file.make_unreadable(bytes));
+    }
 }
 
 impl State {
+    fn crash(&mut self, fate: &mut dyn Fate) {
+        for file in self.files.values_mut() {
+            file.crash(fate);
+        }
+        self.entries.crash(fate);
+        self.life += 1;
+        self.locked.clear();
+        self.planned.clear();
+        self.is_without_power = false;
+    }
+
+    fn with_file(&mut self, path: &Path, work: impl FnOnce(&mut SimFile)) {
+        let number = self.entries.find(path);
+        if let Some(file) = number.and_then(|number| self.files.get_mut(&number)) {
+            work(file);
+        }
+    }
+
+    /// By how many bytes files can still grow.
+    pub(super) fn room(&self) -> u64 {
+        let Some(capacity) = self.capacity_bytes else {
+            return u64::MAX;
+        };
+        let length = |number| self.files.get(&number).map_or(0, |file| file.bytes().len());
+        let used: usize = self.entries.iter().map(|(_, number)| length(number)).sum();
+        capacity.saturating_sub(used as u64)
+    }
+
     pub(super) fn next_number(&self) -> FileNumber {
         self.files.last_key_value().map_or(1, |(last, _)| last + 1)
     }
@@ -167,6 +250,9 @@ impl State {
     pub(super) fn begin(&mut self, traced: Traced) -> io::Result<Option<Effect>> {
         let operation = traced.operation;
         self.trace.push(traced);
+        if matches!(operation, Operation::Sync | Operation::SyncDirectory) {
+            self.syncs_took = self.syncs_took.saturating_add(self.sync_takes);
+        }
         if self.is_without_power {
             return Err(power_loss());
         }

@@ -123,11 +123,11 @@ struct Handle {
 }
 
 impl Handle {
-    /// Does an operation on the file, if this handle is of the present life.
+    /// Does an operation on the file, if this handle is of the present life; it is told by how many bytes the file can grow.
     fn with<T>(
         &self,
         (operation, offset, bytes): (Operation, u64, usize),
-        work: impl FnOnce(&mut SimFile, Option<Effect>) -> io::Result<T>,
+        work: impl FnOnce(&mut SimFile, Option<Effect>, u64) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut guard = self.disk.state();
         let state: &mut State = &mut guard;
@@ -140,37 +140,47 @@ impl Handle {
             offset,
             bytes: bytes as u64,
         })?;
+        let room = state.room();
         let file = state.files.get_mut(&self.number);
-        work(file.ok_or(io::ErrorKind::NotFound)?, effect)
+        work(file.ok_or(io::ErrorKind::NotFound)?, effect, room)
     }
 }
 
 impl VfsFile for Handle {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.with((Operation::Read, offset, buffer.len()), |file, effect| {
-            fail(effect)?;
-            let wanted = wanted_bytes(effect, buffer.len());
-            let at = usize::try_from(offset).unwrap_or(usize::MAX);
-            let read = file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), at);
-            if let (Some(Effect::WrongBit), Some(byte)) = (effect, buffer.get_mut(read / 8)) {
-                *byte ^= 1;
-            }
-            Ok(read)
-        })
+        self.with(
+            (Operation::Read, offset, buffer.len()),
+            |file, effect, _| {
+                fail(effect)?;
+                let wanted = wanted_bytes(effect, buffer.len());
+                let at = usize::try_from(offset).unwrap_or(usize::MAX);
+                let read = file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), at)?;
+                if let (Some(Effect::WrongBit), Some(byte)) = (effect, buffer.get_mut(read / 8)) {
+                    *byte ^= 1;
+                }
+                Ok(read)
+            },
+        )
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.with((Operation::Write, offset, bytes.len()), |file, effect| {
-            fail(effect)?;
-            let written = wanted_bytes(effect, bytes.len());
-            let at = usize::try_from(offset).map_err(io::Error::other)?;
-            file.write_at(bytes.get(..written).unwrap_or_default(), at);
-            Ok(written)
-        })
+        self.with(
+            (Operation::Write, offset, bytes.len()),
+            |file, effect, room| {
+                fail(effect)?;
+                let at = usize::try_from(offset).map_err(io::Error::other)?;
+                let written = wanted_bytes(effect, bytes.len()).min(fitting(file, at, room));
+                if written == 0 && !bytes.is_empty() {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                file.write_at(bytes.get(..written).unwrap_or_default(), at);
+                Ok(written)
+            },
+        )
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.with((Operation::Sync, 0, 0), |file, effect| {
+        self.with((Operation::Sync, 0, 0), |file, effect, _| {
             if let Err(error) = fail(effect) {
                 file.forget_unsynced();
                 return Err(error);
@@ -181,15 +191,19 @@ impl VfsFile for Handle {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.with((Operation::SetLen, length, 0), |file, effect| {
+        self.with((Operation::SetLen, length, 0), |file, effect, room| {
             fail(effect)?;
-            file.set_len(usize::try_from(length).map_err(io::Error::other)?);
+            let length = usize::try_from(length).map_err(io::Error::other)?;
+            if length > file.bytes().len() && length > fitting(file, 0, room) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            file.set_len(length);
             Ok(())
         })
     }
 
     fn length(&self) -> io::Result<u64> {
-        self.with((Operation::Read, 0, 0), |file, effect| {
+        self.with((Operation::Read, 0, 0), |file, effect, _| {
             fail(effect)?;
             Ok(file.bytes().len() as u64)
         })
@@ -218,6 +232,15 @@ fn found(is_there: bool) -> io::Result<()> {
     } else {
         Err(io::ErrorKind::NotFound.into())
     }
+}
+
+/// How many bytes can be written at an offset, where the file can grow by `room`.
+fn fitting(file: &SimFile, offset: usize, room: u64) -> usize {
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    file.bytes()
+        .len()
+        .saturating_add(room)
+        .saturating_sub(offset)
 }
 
 fn wanted_bytes(effect: Option<Effect>, length: usize) -> usize {

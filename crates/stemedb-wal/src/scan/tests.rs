@@ -66,6 +66,17 @@ fn three() -> Chained {
     Chained::new().group(b"a", 0).group(b"b", 1).group(b"c", 2)
 }
 
+fn proven(upto: u64) -> Proof {
+    Proof {
+        upto: Some(upto),
+        gave_up: false,
+    }
+}
+
+fn next_sound(bytes: &Chained, offset: usize) -> Option<Found> {
+    bytes.segment().next_sound(offset, &mut Search::default())
+}
+
 #[test]
 fn a_file_that_ends_at_its_last_group_ends_exactly() {
     three().expect(3, Tail::Exact);
@@ -95,8 +106,8 @@ fn a_damaged_group_ends_the_scan_and_later_ones_bear_witness() {
     let bytes = bytes.flip(second + 120);
     bytes.expect(1, Tail::Damaged(Fault::Hash));
     let segment = bytes.segment();
-    assert_eq!(segment.proven_durable_behind(second as u64), Some(2));
-    assert_eq!(segment.next_sound(second).unwrap().header.number, 3);
+    assert_eq!(segment.proven_durable_behind(second as u64), proven(2));
+    assert_eq!(next_sound(&bytes, second).unwrap().header.number, 3);
 }
 
 #[test]
@@ -104,7 +115,7 @@ fn a_damaged_length_does_not_hide_the_next_group() {
     let bytes = three();
     let second = bytes.starts[1];
     let bytes = bytes.flip(second + 5);
-    assert_eq!(bytes.segment().next_sound(second).unwrap().header.number, 3);
+    assert_eq!(next_sound(&bytes, second).unwrap().header.number, 3);
 }
 
 #[test]
@@ -114,7 +125,7 @@ fn a_group_within_a_record_is_not_taken_for_one() {
     let bytes = Chained::new().group(inside, 0);
     let bytes = bytes.flip(SEGMENT_HEADER_BYTES + 1);
     bytes.expect(0, Tail::Damaged(Fault::NoGroup));
-    assert!(bytes.segment().next_sound(SEGMENT_HEADER_BYTES).is_none());
+    assert!(next_sound(&bytes, SEGMENT_HEADER_BYTES).is_none());
 }
 
 #[test]
@@ -125,7 +136,7 @@ fn a_group_of_another_chain_does_not_continue_this_one() {
     bytes.expect(3, Tail::Damaged(Fault::Chain));
     // It is sound all the same, and its word counts.
     let end = bytes.starts[3];
-    assert_eq!(bytes.segment().proven_durable_behind(end as u64), Some(3));
+    assert_eq!(bytes.segment().proven_durable_behind(end as u64), proven(3));
 }
 
 #[test]
@@ -165,4 +176,82 @@ fn every_cut_is_followed_by_what_is_before_it() {
         assert_eq!(scan.groups.len(), complete.count(), "{length}");
         assert_eq!(scan.tail == Tail::Exact, scan.end == length as u64);
     }
+}
+
+/// A record full of what looks like headers of groups, each as long as can be within `bytes`.
+fn crafted(bytes: usize) -> Vec<u8> {
+    let header = |at: usize| {
+        let payload_bytes = u32::try_from(bytes - at).unwrap() & !15;
+        let header = GroupHeader {
+            payload_bytes: payload_bytes.saturating_sub(4096),
+            number: 2,
+            first_sequence: 2,
+            records: 1,
+            flags: 0,
+            durable_upto: 1,
+            arrived_at_ms: 0,
+            previous: GroupHash::ZERO,
+            hash: GroupHash::ZERO,
+        };
+        // The next one begins right behind the fields that are looked at.
+        header.encode()[..48].to_vec()
+    };
+    (0..bytes).step_by(48).flat_map(header).collect()
+}
+
+#[test]
+fn a_search_within_a_crafted_payload_gives_up_in_time_and_says_so() {
+    // A record of 4 MiB full of the magic of groups, torn by a crash, had recovery hash 262,144 groups of megabytes each: hours.
+    let bytes = Chained::new().group(&crafted(2 << 20), 0);
+    let bytes = bytes.flip(SEGMENT_HEADER_BYTES + 120);
+    let proof = bytes.segment().proven_durable_behind(128);
+    assert_eq!(
+        proof,
+        Proof {
+            upto: None,
+            gave_up: true
+        }
+    );
+    assert!(proof.says_durable(1), "what is not known may be so");
+    let mut search = Search::default();
+    assert!(bytes.segment().next_sound(144, &mut search).is_none());
+    let granted = Search::VAIN_BYTES + Search::VAIN_BYTES_PER_BYTE * bytes.bytes.len() as u64;
+    assert!(search.allowance_bytes < granted, "something was paid for");
+}
+
+#[test]
+fn a_crafted_payload_does_not_hide_the_group_behind_it() {
+    let bytes = Chained::new().group(&crafted(2 << 20), 0).group(b"b", 1);
+    let found = |flip: usize| {
+        let damaged = Chained {
+            bytes: bytes.bytes.clone(),
+            chain: bytes.chain,
+            starts: bytes.starts.clone(),
+        };
+        let damaged = damaged.flip(SEGMENT_HEADER_BYTES + flip);
+        let mut search = Search::default();
+        let segment = damaged.segment();
+        let found = segment.next_sound_behind(SEGMENT_HEADER_BYTES, &mut search);
+        (found.unwrap().header.number, search.gave_up)
+    };
+    assert_eq!(found(120), (2, false), "the payload is passed over");
+    assert_eq!(found(5), (2, true), "its length is not known");
+}
+
+#[test]
+fn groups_within_groups_within_a_payload_are_no_reason_to_give_up() {
+    let mut inner = three().bytes;
+    for _ in 0..6 {
+        let outer = Chained::new().group(&inner, 0).group(&inner, 1);
+        inner = outer.bytes;
+    }
+    let bytes = Chained::new().group(&inner, 0).flip(SEGMENT_HEADER_BYTES);
+    let proof = bytes.segment().proven_durable_behind(128);
+    assert_eq!(
+        proof,
+        Proof {
+            upto: None,
+            gave_up: false
+        }
+    );
 }

@@ -25,6 +25,8 @@ mod story; // the words in which the tests of damage are written
 #[cfg(test)]
 mod threads; // many writers, readers that follow, back-pressure, failures with a log thread
 #[cfg(test)]
+mod unreadable; // sectors that the disk cannot read, bits that it reads wrongly once
+#[cfg(test)]
 mod walk; // walking over whatever is broken, and salvaging it
 #[cfg(test)]
 mod warning; // what recovery says aloud

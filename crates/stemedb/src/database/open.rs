@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stemedb_ingest::{Ingestor, mark};
-use stemedb_storage::{HybridStore, KVStore};
+use stemedb_storage::{HybridStore, KVStore, StallLimits};
 use stemedb_wal::{Journal, LockedDirectory};
 use tokio::sync::Mutex;
 
@@ -47,7 +47,7 @@ impl Database {
             file::remove_directory(&directory.join(name))?;
         }
         let kind = marker.as_ref().map_or(builder.store, |marker| marker.store);
-        let store = open_or_create_store(kind, directory)?;
+        let store = open_or_create_store(kind, directory, builder.stall)?;
         let cursors = store.cursors()?;
         let marks: Vec<_> = cursors
             .iter()
@@ -173,22 +173,30 @@ pub(crate) fn check_journal(marker: &Marker, journal: &Journal) -> Result<()> {
 /// Opens the store of a database, or creates it where there is none: then the journal fills it.
 ///
 /// Engines cannot complete a creation of their own that was interrupted, so it is made aside: what is called `db/` was complete once.
-fn open_or_create_store(kind: StoreKind, directory: &Path) -> Result<Arc<dyn KVStore>> {
+fn open_or_create_store(
+    kind: StoreKind,
+    directory: &Path,
+    stall: StallLimits,
+) -> Result<Arc<dyn KVStore>> {
     let path = directory.join(STORE_DIRECTORY);
     if !path.exists() {
         let aside = directory.join(NEW_STORE_DIRECTORY);
         drop(open_store(kind, &aside)?);
         file::rename(&aside, &path)?;
     }
-    open_store(kind, &path)
+    open_engines(kind, &path, stall)
 }
 
-/// Opens the engines of a store.
+/// Opens the engines of a store, which are waited for as long as is usual.
 pub(crate) fn open_store(kind: StoreKind, path: &Path) -> Result<Arc<dyn KVStore>> {
+    open_engines(kind, path, StallLimits::default())
+}
+
+fn open_engines(kind: StoreKind, path: &Path, stall: StallLimits) -> Result<Arc<dyn KVStore>> {
     match kind {
-        StoreKind::Hybrid => Ok(Arc::new(HybridStore::open(path)?)),
+        StoreKind::Hybrid => Ok(Arc::new(HybridStore::open_with(path, stall)?)),
         #[cfg(feature = "sled")]
-        StoreKind::Sled => open_sled(path),
+        StoreKind::Sled => open_sled(path, stall),
         #[cfg(not(feature = "sled"))]
         StoreKind::Sled => Err(Cause::StoreKind { kind: "sled" }.into()),
     }
@@ -198,13 +206,15 @@ pub(crate) fn open_store(kind: StoreKind, path: &Path) -> Result<Arc<dyn KVStore
 ///
 /// The journal's lock is held, so that nobody else can be using it.
 #[cfg(feature = "sled")]
-fn open_sled(path: &Path) -> Result<Arc<dyn KVStore>> {
+fn open_sled(path: &Path, stall: StallLimits) -> Result<Arc<dyn KVStore>> {
     const TRIES: u32 = 10;
     for _ in 1..TRIES {
-        match stemedb_storage::SledStore::open(path) {
+        match stemedb_storage::SledStore::open_with(path, stall) {
             Err(stemedb_storage::Error::Locked { .. }) => {}
             opened => return Ok(Arc::new(opened?)),
         }
     }
-    Ok(Arc::new(stemedb_storage::SledStore::open(path)?))
+    Ok(Arc::new(stemedb_storage::SledStore::open_with(
+        path, stall,
+    )?))
 }

@@ -11,6 +11,8 @@ use crate::{
     envelope,
 };
 
+mod stall;
+
 /// Entries of a batch: so many that committing one takes a while.
 const ENTRIES: u32 = 500;
 /// Pairs that are looked at before giving up.

@@ -1,0 +1,8 @@
+//! The real program among killed processes, failing system calls and full disks.
+
+mod check; // what must hold of a database after each life of a process
+mod error; // an error at the N-th system call
+mod kill; // SIGKILL at the N-th system call, in work and in recovery
+mod life; // one process: what it was fed, what it acknowledged, how it ended
+mod trace; // strace, which makes a system call go wrong
+mod work; // what is fed: records of all types, enough for two segments

@@ -1,0 +1,92 @@
+//! A run of the program under strace, in which one system call goes wrong.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use super::{
+    super::support::{Home, say_skipped},
+    check::DIRECTORY,
+};
+
+/// What strace writes down, in the home.
+const LOG: &str = "strace.log";
+
+/// What happens instead of a system call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Effect {
+    /// The process is killed.
+    Kill,
+    /// It fails with this error.
+    Error(&'static str),
+    /// It does nothing, and returns this.
+    Returns(u8),
+}
+
+/// The N-th call of a kind that some thread makes.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) call: &'static str,
+    pub(crate) nth: usize,
+    pub(crate) effect: Effect,
+    /// Only calls with one of these files in the home count; with any file if there are none.
+    pub(crate) files: &'static [&'static str],
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, nth, .. } = self;
+        write!(f, "{:?} at {call} {nth} of {:?}", self.effect, self.files)
+    }
+}
+
+impl Fault {
+    /// The program with `args`, in `home`, with this fault.
+    pub(crate) fn command(&self, home: &Home, args: &[&str]) -> Command {
+        let effect = match self.effect {
+            Effect::Kill => "signal=SIGKILL".to_owned(),
+            Effect::Error(name) => format!("error={name}"),
+            Effect::Returns(value) => format!("retval={value}"),
+        };
+        let mut traced = vec!["-f".to_owned(), "-o".to_owned(), LOG.to_owned()];
+        traced.extend(["-e".to_owned(), format!("trace={}", self.call)]);
+        let inject = format!("inject={}:{effect}:when={}", self.call, self.nth);
+        traced.extend(["-e".to_owned(), inject]);
+        for file in self.files {
+            let path: PathBuf = home.path(file);
+            traced.extend(["-P".to_owned(), path.display().to_string()]);
+        }
+        traced.push(env!("CARGO_BIN_EXE_stemedb").to_owned());
+        let mut command = home.program("strace", traced);
+        // Paths that strace is to know are absolute.
+        command.arg("--dir").arg(home.path(DIRECTORY)).args(args);
+        command
+    }
+
+    /// The call that went wrong in the run that was the last in `home`, if there was one.
+    pub(crate) fn injected(&self, home: &Home) -> Option<String> {
+        let log = std::fs::read(home.path(LOG)).unwrap();
+        let log = String::from_utf8_lossy(&log);
+        let mark = match self.effect {
+            Effect::Kill => "+++ killed by SIGKILL",
+            Effect::Error(_) | Effect::Returns(_) => "(INJECTED)",
+        };
+        log.lines()
+            .find(|line| line.contains(mark))
+            .map(str::to_owned)
+    }
+}
+
+/// Whether strace can be used here; says so if not.
+pub(crate) fn can_trace() -> bool {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-o", "/dev/null", "true"]);
+    let traced = strace.stderr(Stdio::null()).status();
+    let works = traced.is_ok_and(|status| status.success());
+    if !works {
+        say_skipped("strace is not installed, or may not trace here");
+    }
+    works
+}

@@ -1,0 +1,13 @@
+//! The one handle through which this program speaks.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+/// Writes a line to standard output.
+pub(crate) fn say(line: impl Display) {
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    if written.is_err() {
+        // There is nowhere left to say it; the exit code still tells.
+    }
+}
