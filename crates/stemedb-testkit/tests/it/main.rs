@@ -3,12 +3,12 @@
 /// The oracle of every harness.
 #[cfg(test)]
 mod oracle;
-/// A short soak, by the program itself.
-#[cfg(test)]
-mod soak;
 /// The whole database on a simulated disk, through crashes.
 #[cfg(test)]
 mod simulation;
+/// A short soak, by the program itself.
+#[cfg(test)]
+mod soak;
 /// What holds for every file of the repository and no compiler checks.
 #[cfg(test)]
 mod tidy;
