@@ -13,6 +13,7 @@
 //! ```
 
 use std::{
+    collections::BTreeSet,
     error::Error,
     ffi::OsStr,
     fmt::{self, Display, Formatter},
@@ -24,6 +25,8 @@ use std::{
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::engine::Fault;
+
+mod version;
 
 const KEYSPACES: &str = "keyspaces";
 const TABLES: &str = "tables";
@@ -43,15 +46,16 @@ pub(super) fn check(path: &Path) -> Result<(), Fault> {
         if !keyspace.is_dir() {
             continue;
         }
-        if !is_number(&keyspace) {
+        if number(&keyspace).is_none() {
             return Err(Fault::Corrupt(Box::new(Refused::Stray(keyspace))));
         }
-        check_version(&keyspace)?;
+        let named = check_version(&keyspace)?;
         for table in entries(&keyspace.join(TABLES))? {
             if table.is_dir() {
                 return Err(Fault::Corrupt(Box::new(Refused::Stray(table))));
             }
-            if claims_too_much(&table).map_err(Fault::from_io)? {
+            let is_named = number(&table).is_some_and(|id| named.contains(&id));
+            if is_named && claims_too_much(&table).map_err(Fault::from_io)? {
                 return Err(damaged(&table));
             }
         }
@@ -59,9 +63,10 @@ pub(super) fn check(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn is_number(path: &Path) -> bool {
+/// The number that is the name of a keyspace or a table.
+fn number(path: &Path) -> Option<u64> {
     let name = path.file_name().and_then(OsStr::to_str);
-    name.is_some_and(|name| name.parse::<u64>().is_ok())
+    name?.parse().ok()
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
@@ -75,20 +80,19 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
     }
 }
 
-/// The file that says which tables there are must be the one that `current` speaks of.
-fn check_version(keyspace: &Path) -> Result<(), Fault> {
+/// The tables of a keyspace: the file that names them must be the one that `current` speaks of.
+fn check_version(keyspace: &Path) -> Result<BTreeSet<u64>, Fault> {
     let path = keyspace.join(CURRENT);
     let Some(current) = read(&path)? else {
-        return Ok(());
+        return Ok(BTreeSet::new());
     };
     let (version, checksum) = parse_current(&current).ok_or_else(|| damaged(&path))?;
     let path = keyspace.join(format!("v{version}"));
     let bytes = read(&path)?.ok_or_else(|| damaged(&path))?;
-    if xxh3_128(&bytes) == checksum {
-        Ok(())
-    } else {
-        Err(damaged(&path))
+    if xxh3_128(&bytes) != checksum {
+        return Err(damaged(&path));
     }
+    version::tables(&bytes).ok_or_else(|| damaged(&path))
 }
 
 /// Version and checksum; `None` where these are not the bytes of a `current`.
@@ -117,8 +121,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-/// Whether an archive says that it has more sections than its bytes can name. What else may be wrong with it, fjall finds itself; a table
-/// that a crash left unfinished it does not read.
+/// Whether an archive says that it has more sections than its bytes can name. What else may be wrong with it, fjall finds itself.
 fn claims_too_much(path: &Path) -> io::Result<bool> {
     let mut file = open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
