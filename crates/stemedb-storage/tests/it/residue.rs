@@ -9,7 +9,7 @@ use stemedb_storage::{Error, HybridStore, KVStore, RebuildReason};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    support::{LAST, crash_image, cursor, expect_exactly, fjall_tables, scratch},
+    support::{LAST, catch_up, crash_image, cursor, expect_exactly, fjall_tables, scratch},
     surgery::{Checkpoint, closed},
 };
 
@@ -126,43 +126,63 @@ fn a_version_that_is_not_the_current_one_is_not_read() {
     }
 }
 
-/// fjall deletes a keyspace that its own keyspace of names does not name, and one that has no current version, and creates it again,
-/// empty. Nothing of that is an error to it: the checkpoint that redb remembers shows that something is missing.
+/// fjall deletes a keyspace that its own keyspace of names does not name, and creates it again, empty. Nothing of that is an error to
+/// it: the checkpoint that redb remembers shows that something is missing.
 #[test]
 fn a_keyspace_that_fjall_deletes_at_opening_is_missed() {
-    let store = fjall_tables(LAST);
     let young = closed("hybrid", Checkpoint::Missing);
+    let store = fjall_tables(LAST);
+    // A first version, sound in itself: the one from before any keyspace had a name.
     let first = fs::read(keyspace(young.path(), 0).join("v0")).unwrap();
-    let names = |image: &Path| {
-        // A first version, sound in itself: the one from before any keyspace had a name.
-        let keyspace = keyspace(image, 0);
-        fs::write(keyspace.join("v0"), &first).unwrap();
-        let mut current = 0_u64.to_le_bytes().to_vec();
-        current.extend(xxh3_128(&first).to_le_bytes());
-        current.push(0);
-        fs::write(keyspace.join("current"), &current).unwrap();
-    };
-    let uninitialized = |image: &Path| fs::remove_file(keyspace(image, 1).join("current")).unwrap();
-    for what in ["nameless", "without a version"] {
-        let image = scratch();
-        crash_image(store.path(), image.path());
-        if what == "nameless" {
-            names(image.path());
-        } else {
-            uninitialized(image.path());
-        }
-        let before = tables(&keyspace(image.path(), 1)).len();
-        let refusal = HybridStore::open(image.path());
-        let Err(Error::NeedsRebuild { reason }) = refusal else {
-            panic!("{what}: {refusal:?}")
+    let names = keyspace(store.path(), 0);
+    let mut current = 0_u64.to_le_bytes().to_vec();
+    current.extend(xxh3_128(&first).to_le_bytes());
+    current.push(0);
+    fs::write(names.join("v0"), &first).unwrap();
+    fs::write(names.join("current"), &current).unwrap();
+    // It does not become better by being opened again.
+    for _ in 0..2 {
+        let Err(Error::NeedsRebuild { reason }) = HybridStore::open(store.path()) else {
+            panic!("it opened")
         };
-        println!("{what}, {before} tables: {reason}");
         assert!(
             matches!(*reason, RebuildReason::BehindCheckpoint { .. }),
-            "{what}: {reason}"
+            "{reason}"
         );
-        // It does not become better by being opened again.
-        let again = HybridStore::open(image.path());
-        assert!(matches!(again, Err(Error::NeedsRebuild { .. })), "{what}");
     }
+    assert!(!keyspace(store.path(), 1).exists(), "fjall kept it");
+}
+
+/// fjall takes a keyspace without a current version for one whose creation was interrupted, and deletes it. One that has tables is not:
+/// it is refused before fjall sees it.
+#[test]
+fn a_keyspace_that_lost_its_current_version_is_refused_and_kept() {
+    let store = fjall_tables(LAST);
+    let keyspace = keyspace(store.path(), 1);
+    fs::remove_file(keyspace.join("current")).unwrap();
+    let before = tables(&keyspace);
+    let refusal = HybridStore::open(store.path());
+    let Err(Error::NeedsRebuild { reason }) = refusal else {
+        panic!("{refusal:?}")
+    };
+    assert!(
+        matches!(
+            *reason,
+            RebuildReason::Unopenable {
+                engine: "fjall",
+                ..
+            }
+        ),
+        "{reason}"
+    );
+    assert_eq!(tables(&keyspace), before);
+
+    // One without tables was just created.
+    let young = closed("hybrid", Checkpoint::Missing);
+    let keyspace = self::keyspace(young.path(), 1);
+    fs::remove_file(keyspace.join("current")).unwrap();
+    let store = HybridStore::open(young.path()).unwrap();
+    assert_eq!(store.cursor().unwrap(), None);
+    catch_up(&store, LAST);
+    expect_exactly(&store, LAST);
 }

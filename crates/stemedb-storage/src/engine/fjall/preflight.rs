@@ -40,7 +40,7 @@ const CONTENTS_HEAD_BYTES: usize = 4 + 4;
 /// Offset, length, and the length of the name.
 const SECTION_BYTES_MIN: u64 = 8 + 8 + 2;
 
-/// Checks the files of every keyspace; what is not there is fjall's to miss.
+/// Checks the files of every keyspace; what is not there is fjall's to miss, but for what would have it delete tables.
 pub(super) fn check(path: &Path) -> Result<(), Fault> {
     for keyspace in entries(&path.join(KEYSPACES))? {
         if !keyspace.is_dir() {
@@ -54,6 +54,9 @@ pub(super) fn check(path: &Path) -> Result<(), Fault> {
             if table.is_dir() {
                 return Err(Fault::Corrupt(Box::new(Refused::Stray(table))));
             }
+            let Some(named) = &named else {
+                return Err(damaged(&keyspace.join(CURRENT)));
+            };
             let is_named = number(&table).is_some_and(|id| named.contains(&id));
             if is_named && claims_too_much(&table).map_err(Fault::from_io)? {
                 return Err(damaged(&table));
@@ -81,10 +84,12 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
 }
 
 /// The tables of a keyspace: the file that names them must be the one that `current` speaks of.
-fn check_version(keyspace: &Path) -> Result<BTreeSet<u64>, Fault> {
+///
+/// `None` where there is no `current`: fjall takes the keyspace for one whose creation was interrupted, and deletes it.
+fn check_version(keyspace: &Path) -> Result<Option<BTreeSet<u64>>, Fault> {
     let path = keyspace.join(CURRENT);
     let Some(current) = read(&path)? else {
-        return Ok(BTreeSet::new());
+        return Ok(None);
     };
     let (version, checksum) = parse_current(&current).ok_or_else(|| damaged(&path))?;
     let path = keyspace.join(format!("v{version}"));
@@ -92,7 +97,8 @@ fn check_version(keyspace: &Path) -> Result<BTreeSet<u64>, Fault> {
     if xxh3_128(&bytes) != checksum {
         return Err(damaged(&path));
     }
-    version::tables(&bytes).ok_or_else(|| damaged(&path))
+    let tables = version::tables(&bytes).ok_or_else(|| damaged(&path))?;
+    Ok(Some(tables))
 }
 
 /// Version and checksum; `None` where these are not the bytes of a `current`.
