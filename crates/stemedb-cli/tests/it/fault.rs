@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::support::{Home, claims, reported, say_skipped};
+use super::support::{Home, claims, long_tests, reported, say_skipped};
 
 /// Whether strace can be used here; says so if not.
 fn can_trace() -> bool {
@@ -86,4 +86,37 @@ fn after_a_failed_fsync_the_command_fails_and_what_it_reported_is_there() {
     }
     assert!(failed > 0, "no failure was injected");
     assert!(looked_for > 0, "every failure came before the first report");
+}
+
+/// The program waits for an engine for a minute; strace holds the engine up for longer than that.
+#[test]
+fn an_engine_that_hangs_ends_the_command_which_says_what_to_do() {
+    if !long_tests() || !can_trace() {
+        return;
+    }
+    let home = Home::new();
+    home.run(["init"]).fine();
+    home.write("x.ndjson", claims(1));
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "--seccomp-bpf", "-o", "/dev/null", "-P"]);
+    strace.arg(home.path("stemedb-data/db/fjall/0.jnl"));
+    strace.args(["-e", "trace=write"]);
+    strace.args(["-e", "inject=write:delay_enter=90000000:when=1"]);
+    strace.arg(env!("CARGO_BIN_EXE_stemedb")).arg("--dir");
+    strace.arg(home.path("stemedb-data")).arg("ingest");
+    let output = strace.arg(home.path("x.ndjson")).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    let said = stderr.lines().find(|line| line.starts_with("error: "));
+    let said = said.expect(&stderr);
+    assert!(
+        said.contains("commit of engine fjall has not returned for 60."),
+        "{said}"
+    );
+    assert!(said.contains("; restart the process"), "{said}");
+
+    // The record was durable before the engine hung, and the next command has it.
+    let ids = home.run(["export", "--ids"]).fine().stdout;
+    assert_eq!(ids.lines().count(), 1);
+    home.run(["verify"]).fine();
 }

@@ -81,6 +81,33 @@ fn a_key_that_a_flip_in_redb_hides_is_missed_at_open() {
     ));
 }
 
+/// Once a flipped bit in the names of the types of redb's table was answered with damage that named no rebuild: the byte is not one of
+/// ours, and no read is damaged by it, so that redb refuses the table as one of another kind.
+#[test]
+fn a_table_of_redb_that_is_said_to_be_of_other_types_is_refused() {
+    const TYPES: &[u8] = b"\x01&[u8]\x01&[u8]";
+    let closed = closed();
+    let path = closed.path().join("redb");
+    let whole = fs::read(&path).unwrap();
+    let windows = whole.windows(TYPES.len()).enumerate();
+    let copies: Vec<_> = windows
+        .filter_map(|(at, bytes)| (bytes == TYPES).then_some(at))
+        .collect();
+    assert!(!copies.is_empty(), "redb names its types otherwise");
+    for (offset, byte) in TYPES.iter().enumerate() {
+        for at in &copies {
+            overwrite(&path, at + offset, byte ^ 0x10);
+        }
+        let refusal = HybridStore::open(closed.path());
+        assert!(
+            matches!(refusal, Err(Error::NeedsRebuild { .. })),
+            "byte {offset}: {refusal:?}"
+        );
+        fs::write(&path, &whole).unwrap();
+    }
+    HybridStore::open(closed.path()).unwrap();
+}
+
 #[test]
 fn a_journal_of_fjall_cut_to_nothing_is_found() {
     let store = closed();

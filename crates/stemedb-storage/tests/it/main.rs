@@ -13,6 +13,10 @@ mod damage; // flipped bytes in the files of closed stores
 #[cfg(test)]
 mod model; // random operations against a sorted map
 #[cfg(test)]
+mod panics; // engines that panic at what they read
+#[cfg(test)]
+mod residue; // what crashes and full disks leave beside the tables of fjall
+#[cfg(test)]
 mod support; // a journal made up of numbers, and directories
 #[cfg(test)]
 mod surgery; // every byte flipped and every length cut, in child processes

@@ -39,7 +39,7 @@ const ANSWER: &str = "= ";
 
 /// One thing that is done to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cut {
+pub(crate) enum Cut {
     /// The byte at this place is changed.
     Flip(u64),
     /// The file ends here.
@@ -47,7 +47,7 @@ enum Cut {
 }
 
 impl Cut {
-    fn make(self, path: &Path) {
+    pub(crate) fn make(self, path: &Path) {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -85,7 +85,7 @@ impl Cut {
 
 /// A store that is operated on.
 #[derive(Clone, Debug)]
-struct Patient {
+pub(crate) struct Patient {
     kind: String,
     path: PathBuf,
 }
@@ -310,15 +310,15 @@ impl Drop for Theatre {
 
 /// What became of many operations; faults come with their place.
 #[derive(Debug, Default)]
-struct Outcome {
-    tally: BTreeMap<String, usize>,
-    faults: Vec<String>,
+pub(crate) struct Outcome {
+    pub(crate) tally: BTreeMap<String, usize>,
+    pub(crate) faults: Vec<String>,
     /// What made an engine panic, which was caught.
-    panics: Vec<Cut>,
+    pub(crate) panics: Vec<Cut>,
 }
 
 /// Makes each cut in a copy of its own.
-fn operate_all(patient: &Patient, file: &Path, cuts: &[Cut]) -> Outcome {
+pub(crate) fn operate_all(patient: &Patient, file: &Path, cuts: &[Cut]) -> Outcome {
     let mut outcome = Outcome::default();
     let mut rest = cuts;
     while !rest.is_empty() {
@@ -399,12 +399,12 @@ fn operate_on_files(
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Checkpoint {
+pub(crate) enum Checkpoint {
     Made,
     Missing,
 }
 
-fn patient(kind: &str, directory: &TempDir) -> Patient {
+pub(crate) fn patient(kind: &str, directory: &TempDir) -> Patient {
     Patient {
         kind: kind.to_owned(),
         path: directory.path().to_owned(),
@@ -412,7 +412,7 @@ fn patient(kind: &str, directory: &TempDir) -> Patient {
 }
 
 /// A closed store of `LAST` records, with or without a checkpoint at its end.
-fn closed(kind: &str, checkpoint: Checkpoint) -> TempDir {
+pub(crate) fn closed(kind: &str, checkpoint: Checkpoint) -> TempDir {
     let directory = scratch();
     let store = patient(kind, &directory).open(directory.path()).unwrap();
     catch_up(&*store, LAST);

@@ -23,6 +23,9 @@ mod open; // which directories are opened, created, completed, refused
 mod quarantine; // what the raw journal held, and trying it again
 #[cfg(test)]
 mod real_data; // real sets, against figures that an independent program counted
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod stall; // an engine that hangs
 #[cfg(test)]
 mod submit; // receipts, many writers, order, signatures
 #[cfg(test)]

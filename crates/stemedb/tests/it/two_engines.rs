@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use stemedb::maintenance::{Progress, RebuildReport, VerifyOptions, rebuild, salvage, verify};
 use stemedb::{Builder, Database, Error, ErrorKind, Record};
 
-use crate::support::{Place, copy, creating, epoch, exported, numbered, refused, store, tree};
+use crate::support::{
+    Place, bytes_of, copy, creating, epoch, exported, numbered, refused, store, tree, write,
+};
 
 /// Records of the older copy, and of the whole.
 const EARLY: u64 = 30;
@@ -484,4 +486,42 @@ fn names_that_are_not_ours_lose_nothing() {
             }
         }
     }
+}
+
+/// Length of a page of redb, and the first byte of one that is a leaf.
+const PAGE_BYTES: usize = 4096;
+const LEAF: u8 = 1;
+/// The second byte of where the first key in a leaf ends, and a bit that leads out of the page.
+const FIRST_END: usize = 5;
+const OUT: u8 = 0x20;
+
+/// redb believes the lengths in its pages, and panics at one that leads out of them.
+#[test]
+fn a_redb_that_panics_is_refused_and_rebuilt() {
+    let story = Story::new();
+    let whole = bytes_of(&story.patient.join("db/redb"));
+    let pages = whole.chunks_exact(PAGE_BYTES).enumerate();
+    let leaves: Vec<_> = pages
+        .filter(|(_, page)| page[0] == LEAF && page[FIRST_END] == 0)
+        .map(|(number, _)| number)
+        .collect();
+    let mut panics = 0;
+    for page in leaves {
+        let mut damaged = whole.clone();
+        damaged[page * PAGE_BYTES + FIRST_END] ^= OUT;
+        write(&story.patient.join("db/redb"), &damaged);
+        let error = match Database::open(story.path()) {
+            // A page of an older state.
+            Ok(database) => {
+                database.close().unwrap();
+                continue;
+            }
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), ErrorKind::Corruption, "{}", chain(&error));
+        panics += usize::from(chain(&error).contains("panicked: "));
+        story.expect_rebuild_mends(&error, LATE);
+        story.restore("db", &story.late);
+    }
+    assert!(panics > 0, "redb panics at none of these any more");
 }

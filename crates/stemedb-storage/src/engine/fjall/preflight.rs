@@ -13,6 +13,7 @@
 //! ```
 
 use std::{
+    collections::BTreeSet,
     error::Error,
     ffi::OsStr,
     fmt::{self, Display, Formatter},
@@ -24,6 +25,8 @@ use std::{
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::engine::Fault;
+
+mod version;
 
 const KEYSPACES: &str = "keyspaces";
 const TABLES: &str = "tables";
@@ -37,21 +40,25 @@ const CONTENTS_HEAD_BYTES: usize = 4 + 4;
 /// Offset, length, and the length of the name.
 const SECTION_BYTES_MIN: u64 = 8 + 8 + 2;
 
-/// Checks the files of every keyspace; what is not there is fjall's to miss.
+/// Checks the files of every keyspace; what is not there is fjall's to miss, but for what would have it delete tables.
 pub(super) fn check(path: &Path) -> Result<(), Fault> {
     for keyspace in entries(&path.join(KEYSPACES))? {
         if !keyspace.is_dir() {
             continue;
         }
-        if !is_number(&keyspace) {
+        if number(&keyspace).is_none() {
             return Err(Fault::Corrupt(Box::new(Refused::Stray(keyspace))));
         }
-        check_version(&keyspace)?;
+        let named = check_version(&keyspace)?;
         for table in entries(&keyspace.join(TABLES))? {
             if table.is_dir() {
                 return Err(Fault::Corrupt(Box::new(Refused::Stray(table))));
             }
-            if claims_too_much(&table).map_err(Fault::from_io)? {
+            let Some(named) = &named else {
+                return Err(damaged(&keyspace.join(CURRENT)));
+            };
+            let is_named = number(&table).is_some_and(|id| named.contains(&id));
+            if is_named && claims_too_much(&table).map_err(Fault::from_io)? {
                 return Err(damaged(&table));
             }
         }
@@ -59,9 +66,10 @@ pub(super) fn check(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn is_number(path: &Path) -> bool {
+/// The number that is the name of a keyspace or a table.
+fn number(path: &Path) -> Option<u64> {
     let name = path.file_name().and_then(OsStr::to_str);
-    name.is_some_and(|name| name.parse::<u64>().is_ok())
+    name?.parse().ok()
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
@@ -75,20 +83,22 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
     }
 }
 
-/// The file that says which tables there are must be the one that `current` speaks of.
-fn check_version(keyspace: &Path) -> Result<(), Fault> {
+/// The tables of a keyspace: the file that names them must be the one that `current` speaks of.
+///
+/// `None` where there is no `current`: fjall takes the keyspace for one whose creation was interrupted, and deletes it.
+fn check_version(keyspace: &Path) -> Result<Option<BTreeSet<u64>>, Fault> {
     let path = keyspace.join(CURRENT);
     let Some(current) = read(&path)? else {
-        return Ok(());
+        return Ok(None);
     };
     let (version, checksum) = parse_current(&current).ok_or_else(|| damaged(&path))?;
     let path = keyspace.join(format!("v{version}"));
     let bytes = read(&path)?.ok_or_else(|| damaged(&path))?;
-    if xxh3_128(&bytes) == checksum {
-        Ok(())
-    } else {
-        Err(damaged(&path))
+    if xxh3_128(&bytes) != checksum {
+        return Err(damaged(&path));
     }
+    let tables = version::tables(&bytes).ok_or_else(|| damaged(&path))?;
+    Ok(Some(tables))
 }
 
 /// Version and checksum; `None` where these are not the bytes of a `current`.
@@ -117,8 +127,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-/// Whether an archive says that it has more sections than its bytes can name. What else may be wrong with it, fjall finds itself; a table
-/// that a crash left unfinished it does not read.
+/// Whether an archive says that it has more sections than its bytes can name. What else may be wrong with it, fjall finds itself.
 fn claims_too_much(path: &Path) -> io::Result<bool> {
     let mut file = open(path)?;
     let length = file.seek(SeekFrom::End(0))?;

@@ -1,0 +1,70 @@
+//! Engines that panic at what they read.
+
+use std::error::Error as _;
+
+use stemedb_storage::{Error, HybridStore, KVStore, RebuildReason};
+
+use crate::{
+    support::{LAST, catch_up, crash_image, expect_exactly, scratch},
+    surgery::{Checkpoint, Cut, closed, operate_all, patient},
+};
+
+/// Flips in the file of a small store at which redb 4.4 panics. The file is the same each time it is made.
+///
+/// When another version of redb no longer does, `STEMEDB_FLIPS=1500 cargo test -p stemedb-storage --test it no_byte_of_redb -- --nocapture`
+/// tells where it does.
+const PANICS: [(u64, &str); 5] = [
+    (21_023, "a key of the table of allocator states"),
+    (24_650, "the end of a value in a leaf"),
+    (28_798, "the end of a key in a leaf"),
+    (30_482, "the regions of the allocator"),
+    (
+        98_309,
+        "the end of the first key in the leaf of another table",
+    ),
+];
+
+/// redb believes the lengths and the numbers that it reads. The guard makes of its panic an answer that names the rebuild, and the
+/// process and its other stores go on.
+#[test]
+fn flips_at_which_redb_panics_are_answered_with_a_rebuild() {
+    let store = closed("hybrid", Checkpoint::Made);
+    let cuts = PANICS.map(|(at, _)| Cut::Flip(at));
+    let outcome = operate_all(&patient("hybrid", &store), "redb".as_ref(), &cuts);
+    assert_eq!(outcome.faults, [""; 0]);
+    assert_eq!(
+        outcome.panics, cuts,
+        "redb no longer panics at each of these"
+    );
+    assert_eq!(outcome.tally.get("refused, panicked"), Some(&cuts.len()));
+}
+
+#[test]
+fn a_process_in_which_redb_panicked_goes_on_and_builds_the_store_anew() {
+    let store = closed("hybrid", Checkpoint::Made);
+    let other = closed("hybrid", Checkpoint::Made);
+    let other = HybridStore::open(other.path()).unwrap();
+    other.publish().unwrap();
+    for (at, what) in PANICS {
+        let image = scratch();
+        crash_image(store.path(), image.path());
+        Cut::Flip(at).make(&image.path().join("redb"));
+        // Twice: a panic leaves no lock behind.
+        for _ in 0..2 {
+            let Err(Error::NeedsRebuild { reason }) = HybridStore::open(image.path()) else {
+                panic!("{what}: it opened")
+            };
+            let RebuildReason::Unopenable { engine: "redb", .. } = *reason else {
+                panic!("{what}: {reason}")
+            };
+            let cause = reason.source().unwrap().to_string();
+            assert!(cause.starts_with("panicked: "), "{what}: {cause}");
+        }
+        expect_exactly(&other, LAST);
+
+        std::fs::remove_dir_all(image.path()).unwrap();
+        let anew = HybridStore::open(image.path()).unwrap();
+        catch_up(&anew, LAST);
+        expect_exactly(&anew, LAST);
+    }
+}
