@@ -30,6 +30,7 @@ impl Database {
     // Durability: creating goes lock, engines, journal, marker. Without the marker there is no database yet, and the next call that may
     // create completes it; with it everything that it speaks of is durable.
     pub(crate) fn open_with(mut builder: Builder, directory: &Path) -> Result<Self> {
+        check_settings(&builder)?;
         builder.create = check_directory(directory, builder.create)?;
         let locked = lock_journal(&builder, directory)?;
         // Read under the lock: whoever created the database at the same time is done.
@@ -99,6 +100,19 @@ fn start(
         watch,
         journal,
     })
+}
+
+/// The settings that nobody below checks: an engine that may take no time at all has failed before it began.
+fn check_settings(builder: &Builder) -> Result<()> {
+    if builder.stall.fail_after.is_zero() {
+        return Err(stemedb_ingest::Error::Option {
+            name: "stall_failure_after",
+            value: 0,
+            limits: "more than 0",
+        }
+        .into());
+    }
+    Ok(())
 }
 
 /// Refuses a directory that is no database, before anything in it is touched; gives whether anything may be created in it.

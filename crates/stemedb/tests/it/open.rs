@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use stemedb::{Create, Database, Error, ErrorKind, StoreKind};
 
@@ -368,4 +369,8 @@ fn a_setting_out_of_its_limits_is_refused() {
         let error = refused(builder.open(place.path()), ErrorKind::Invalid);
         assert!(error.to_string().contains("segment_bytes_max"), "{error}");
     }
+    let place = Place::new();
+    let builder = creating().stall_failure_after(Duration::ZERO);
+    let error = refused(builder.open(place.path()), ErrorKind::Invalid);
+    assert!(error.to_string().contains("stall_failure_after"), "{error}");
 }
