@@ -1,6 +1,7 @@
-//! Long proofs of `StemeDB` that no `cargo test` runs: the soak and the mutants.
+//! Long proofs of `StemeDB` that no `cargo test` runs: the soak, the mutants, and the table of failure cases.
 //!
 //! `soak` has a child process use a database while its parent kills it, starves it of disk and checks what is left.
+//! `cases` runs the commands that prove the failure cases of `docs/DURABILITY.md`.
 //! `mutants` breaks a copy of the code in one place after the other, and demands that a test notices.
 //! Both end with 0 where all is well, with 1 where a promise is broken, and with 2 where they could not do their work.
 
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod clock;
+mod evidence;
 mod failure;
 mod mutants;
 mod output;
@@ -31,6 +33,11 @@ enum Command {
     /// The process that is killed.
     #[command(hide = true)]
     SoakChild(soak::ChildOptions),
+    /// Run the commands that prove the failure cases of docs/DURABILITY.md, from the top of the repository.
+    Cases {
+        /// The cases, by their numbers; all of them by default.
+        numbers: Vec<u32>,
+    },
     /// Break a copy of the code in one place after the other; a test must fail each time.
     Mutants {
         /// The only mutant to try.
@@ -45,6 +52,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Soak(options) => soak::run(&options),
+        Command::Cases { numbers } => evidence::run(&numbers),
         Command::SoakChild(options) => return soak::run_child(&options),
         Command::Mutants { only, directory } => mutants::run(only.as_deref(), directory.as_deref()),
     };

@@ -15,6 +15,9 @@ use crate::scan::{ChainEnd, Found, Scan, Segment, Tail, is_zero};
 use crate::vfs::Vfs;
 use crate::{Corruption, Error, Fault, JournalId, Mark};
 
+/// How often a segment is read that does not end at a group, at most.
+const READINGS_MAX: u32 = 4;
+
 mod carry;
 
 pub(crate) use carry::write_new;
@@ -289,30 +292,37 @@ impl Survey<'_> {
         file.read(0, file.bytes)
     }
 
-    /// Reads and scans a segment. Where it does not end at a group it is read once more, and the better reading holds: zeros may be
-    /// those of a bad read as well.
+    /// Reads and scans a segment. Where it does not end at a group it is read until two readings agree on where the groups end and what
+    /// is behind them: damage, and zeros as well, may be those of a bad read.
     fn scan_segment(&self, header: &SegmentHeader) -> Result<(Vec<u8>, Scan), Error> {
-        let attempt = || -> Result<(Vec<u8>, Scan), Error> {
-            let bytes = self.read_segment(header.number)?;
-            let segment = Segment {
-                journal: header.journal,
-                number: header.number,
-                bytes: &bytes,
-            };
-            let scan = segment.scan(ChainEnd::before(header));
-            Ok((bytes, scan))
-        };
-        let first = attempt()?;
-        if first.1.tail == Tail::Exact {
-            return Ok(first);
+        let mut best = self.scan_once(header)?;
+        for _ in 1..READINGS_MAX {
+            if best.1.tail == Tail::Exact {
+                break;
+            }
+            let next = self.scan_once(header)?;
+            // A group that verified once is there: a reading that ends before it was the bad one.
+            if next.1.end < best.1.end {
+                continue;
+            }
+            let agrees = next.1.end == best.1.end && next.1.tail == best.1.tail;
+            best = next;
+            if agrees {
+                break;
+            }
         }
-        // Either may be the one that was read wrongly; a group that verified once is there.
-        let second = attempt()?;
-        Ok(if first.1.end > second.1.end {
-            first
-        } else {
-            second
-        })
+        Ok(best)
+    }
+
+    fn scan_once(&self, header: &SegmentHeader) -> Result<(Vec<u8>, Scan), Error> {
+        let bytes = self.read_segment(header.number)?;
+        let segment = Segment {
+            journal: header.journal,
+            number: header.number,
+            bytes: &bytes,
+        };
+        let scan = segment.scan(ChainEnd::before(header));
+        Ok((bytes, scan))
     }
 
     /// The last segment, whose header is sound.

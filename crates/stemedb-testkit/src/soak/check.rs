@@ -5,8 +5,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use stemedb::RecordId;
-use stemedb::maintenance::{VerifyOptions, VerifyReport, verify};
+use stemedb::maintenance::{VerifyOptions, VerifyReport, rebuild, verify};
+use stemedb::{Create, Database, ErrorKind, RecordId};
 use stemedb_testkit::oracle::{History, directory};
 
 use crate::failure::{Failure, chain};
@@ -25,6 +25,32 @@ pub(crate) fn database(
 ) -> Result<Vec<(u64, RecordId)>, Failure> {
     let (path, history) = (path.to_owned(), history.clone());
     bounded("the check", move || sound(&path, &history))
+}
+
+/// Whether a refusal to open says that the store must be built anew.
+pub(crate) fn wants_rebuild(error: &stemedb::Error) -> bool {
+    error.kind() == ErrorKind::Corruption && chain(error).contains("must be rebuilt")
+}
+
+/// Builds the store anew if opening asks for it; gives whether it did.
+///
+/// # Errors
+///
+/// If the database does not open, or the rebuild fails.
+pub(crate) fn rebuild_if_wanted(path: &Path) -> Result<bool, Failure> {
+    let path = path.to_owned();
+    bounded("opening", move || {
+        let failed = |error| Failure::violated(format!("recovery: {}", chain(&error)));
+        let opened = Database::builder().create(Create::IfMissing).open(&path);
+        match opened.map(drop) {
+            Ok(()) => Ok(false),
+            Err(error) if wants_rebuild(&error) => {
+                rebuild(&path, &mut |_| ()).map_err(failed)?;
+                Ok(true)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    })
 }
 
 fn sound(path: &Path, history: &History<RecordId>) -> Result<Vec<(u64, RecordId)>, Failure> {

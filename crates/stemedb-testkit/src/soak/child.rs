@@ -11,9 +11,9 @@ use std::time::Duration;
 use stemedb::{Counts, Create, Database, Durability};
 use stemedb_testkit::disk::Random;
 
-use super::ChildOptions;
 use super::record::Records;
 use super::wire::{Done, Line};
+use super::{ChildOptions, check};
 use crate::clock;
 use crate::failure::chain;
 
@@ -147,6 +147,7 @@ fn session(world: &World, options: &ChildOptions, random: &mut Random) {
     let builder = builder(random);
     let database = match builder.open(&options.directory) {
         Ok(database) => database,
+        Err(error) if check::wants_rebuild(&error) => return rebuild(world, options),
         Err(error) => {
             world.error("open", &error);
             return clock::pause(Duration::from_millis(100));
@@ -180,6 +181,17 @@ fn session(world: &World, options: &ChildOptions, random: &mut Random) {
         session.has_failed.store(true, Ordering::Relaxed);
     });
     end(world, database, random);
+}
+
+/// Does what the refusal to open asks for; whether it may ask, the parent knows.
+fn rebuild(world: &World, options: &ChildOptions) {
+    match stemedb::maintenance::rebuild(&options.directory, &mut |_| ()) {
+        Ok(_) => world.done(Done::Rebuild),
+        Err(error) => {
+            world.error("rebuild", &error);
+            clock::pause(Duration::from_millis(100));
+        }
+    }
 }
 
 /// Closes the database, or lets go of it.

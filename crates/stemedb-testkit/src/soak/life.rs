@@ -26,6 +26,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) disk: &'a Disk,
     pub(crate) ledger: &'a mut Ledger,
     pub(crate) report: &'a mut Report,
+    /// A write to the store may have failed in an earlier life, and nobody has looked since.
+    pub(crate) may_want_rebuild: bool,
 }
 
 /// A child that lives.
@@ -43,12 +45,12 @@ struct Life<'a> {
     said: VecDeque<String>,
 }
 
-/// Starts a child, does to it what is planned, and listens until it is gone.
+/// Starts a child, does to it what is planned, listens until it is gone, and gives whether its writes could fail.
 ///
 /// # Errors
 ///
 /// What it found wrong, or did wrong.
-pub(crate) fn live(stage: Stage<'_>, start: &Start<'_>, plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn live(stage: Stage<'_>, start: &Start<'_>, plan: &Plan) -> Result<Writes, Failure> {
     let mut life = Life {
         writes: plan
             .file_bytes_max
@@ -74,7 +76,8 @@ pub(crate) fn live(stage: Stage<'_>, start: &Start<'_>, plan: &Plan) -> Result<(
     stage.report.starvations += u64::from(writes == Writes::Failing);
     stage.disk.free()?;
     let end = stage.ledger.end_life(writes);
-    end.map_err(|violation| Failure::violated(violation.to_string()))
+    end.map_err(|violation| Failure::violated(violation.to_string()))?;
+    Ok(writes)
 }
 
 impl Life<'_> {
@@ -148,6 +151,13 @@ impl Life<'_> {
             | Line::Done(Done::Close | Done::Drop) => Ok(()),
             Line::Done(Done::Open) => {
                 self.stage.report.opens += 1;
+                Ok(())
+            }
+            Line::Done(Done::Rebuild) => {
+                self.stage.report.rebuilds += 1;
+                if self.writes == Writes::Sound && !self.stage.may_want_rebuild {
+                    return Err(self.violated("a rebuild was wanted, and no write had failed"));
+                }
                 Ok(())
             }
             Line::Done(Done::Read) => {

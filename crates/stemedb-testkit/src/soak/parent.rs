@@ -9,7 +9,7 @@ use stemedb_testkit::disk::Random;
 
 use super::damage::{Fate, Original};
 use super::disk::Disk;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Writes};
 use super::life::{Stage, live};
 use super::plan::Plan;
 use super::process::Start;
@@ -49,6 +49,8 @@ struct Current {
     ledger: Ledger,
     records: Vec<(u64, RecordId)>,
     is_checked: bool,
+    /// A write to the store may have failed since the last check.
+    may_want_rebuild: bool,
 }
 
 /// Soaks.
@@ -174,6 +176,7 @@ impl Soak {
             ledger: Ledger::default(),
             records: Vec::new(),
             is_checked: true,
+            may_want_rebuild: false,
         }
     }
 
@@ -201,12 +204,14 @@ impl Soak {
             disk,
             ledger: &mut current.ledger,
             report: &mut self.report,
+            may_want_rebuild: current.may_want_rebuild,
         };
         let lived = live(stage, &start, &plan);
-        lived.map_err(|failure| match failure {
+        let writes = lived.map_err(|failure| match failure {
             Failure::Violated(what) => Failure::Violated(format!("{what}\n  {plan:?}")),
             other => other,
         })?;
+        current.may_want_rebuild |= writes == Writes::Failing;
         current.is_checked = false;
         // Now and then the next child has to recover what this one has left, and may be killed at it.
         if random.one_in(UNCHECKED_EVERY) {
@@ -217,6 +222,10 @@ impl Soak {
 
     fn check(&mut self, disk: &Disk, current: &mut Current) -> Result<(), Failure> {
         let path = disk.database();
+        if current.may_want_rebuild {
+            self.report.rebuilds += u64::from(check::rebuild_if_wanted(&path)?);
+            current.may_want_rebuild = false;
+        }
         current.records = check::database(&path, current.ledger.history())?;
         let settled = current.ledger.settle(&current.records);
         settled.map_err(|violation| Failure::violated(violation.to_string()))?;

@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) panics: u64,
     /// Times that a child has opened the database.
     pub(crate) opens: u64,
+    /// Stores that were built anew, because an engine had failed to write to the full disk.
+    pub(crate) rebuilds: u64,
     /// Acknowledgements.
     pub(crate) acknowledged: u64,
     /// Looks of the child at what it can read.
@@ -56,8 +58,9 @@ impl fmt::Display for Report {
         )?;
         write!(
             f,
-            "{} opens, {} acknowledged, {} reads, {} checks of {} records, {} databases, {} damages found, {} harmless",
+            "{} opens, {} rebuilds, {} acknowledged, {} reads, {} checks of {} records, {} databases, {} damages found, {} harmless",
             self.opens,
+            self.rebuilds,
             self.acknowledged,
             self.reads,
             self.checks,

@@ -23,6 +23,8 @@ pub(crate) enum Done {
     Close,
     /// Let go of it without closing.
     Drop,
+    /// Built the store anew, as the refusal to open it had asked.
+    Rebuild,
     /// Checked what it read.
     Read,
 }
@@ -78,6 +80,7 @@ impl fmt::Display for Line {
                     Done::Open => "open",
                     Done::Close => "close",
                     Done::Drop => "drop",
+                    Done::Rebuild => "rebuild",
                     Done::Read => "read",
                 }
             ),
@@ -117,6 +120,7 @@ impl FromStr for Line {
                 "open" => Done::Open,
                 "close" => Done::Close,
                 "drop" => Done::Drop,
+                "rebuild" => Done::Rebuild,
                 "read" => Done::Read,
                 _ => return Err(Garbled),
             }),
@@ -152,6 +156,7 @@ mod tests {
                 level,
             },
             Line::Done(Done::Drop),
+            Line::Done(Done::Rebuild),
             Line::Error("Closed: no".to_owned()),
         ] {
             assert_eq!(line.to_string().parse(), Ok(line));

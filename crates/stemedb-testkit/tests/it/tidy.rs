@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+mod case;
 mod document;
 mod manifest;
 mod module;
@@ -209,6 +210,14 @@ fn decisions_are_indexed() {
         .keys()
         .filter_map(|path| path.strip_prefix("docs/adr/"));
     assert_eq!(document::not_indexed(index, decisions), Vec::<&str>::new());
+}
+
+#[test]
+fn every_case_is_proven_by_tests_that_exist() {
+    let tree = tree();
+    let cases = stemedb_testkit::cases::parse(&tree["docs/DURABILITY.md"]);
+    assert_eq!(case::misnumbered(&cases), Vec::<u32>::new());
+    assert_eq!(case::unproven(&cases, &tree), Vec::new());
 }
 
 #[test]
