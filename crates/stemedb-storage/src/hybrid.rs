@@ -82,7 +82,8 @@ impl HybridStore {
     /// Opens the store on two engines: one for what grows with the stream, one for what is small.
     ///
     /// They must be the ones that were given the last time, or both be empty. What a store asks of an engine stands
-    /// at [`Engine`]. [`disk_bytes`](KVStore::disk_bytes) of such a store is 0.
+    /// at [`Engine`]. [`disk_bytes`](KVStore::disk_bytes) of such a store is 0. There is no watchdog on given engines: a call may take as
+    /// long as they like.
     ///
     /// # Errors
     ///

@@ -60,8 +60,8 @@ impl Display for StoreKind {
 ///   [`Corruption`](crate::Error::Corruption), never an answer.
 /// - **A failure is final.** After an engine has failed or panicked every call answers
 ///   [`EngineFailed`](crate::Error::EngineFailed). Drop the store, open it again, and replay from its cursor.
-/// - **No call waits for ever.** An engine on disk that makes no progress for longer than its
-///   [`StallLimits`](crate::StallLimits) allow has failed; the source of the error is a [`Stall`].
+/// - **No write waits for ever.** An engine that the store opened on a disk, and that makes no progress with a commit or a sync for
+///   longer than its [`StallLimits`](crate::StallLimits) allow, has failed; the source of the error is a [`Stall`].
 /// - A key is written once: nothing is overwritten or removed.
 /// - [`KeyKind::Batch`](crate::KeyKind::Batch) and [`KeyKind::Meta`](crate::KeyKind::Meta) are the store's own: no
 ///   view shows them, except to [`Snapshot::scan_raw`].

@@ -194,6 +194,14 @@ impl Error {
         false
     }
 
+    /// Whether somebody has an engine of the store open.
+    pub(crate) fn is_store_in_use(&self) -> bool {
+        let Cause::Store(error) = self.0.as_ref() else {
+            return false;
+        };
+        matches!(**error, stemedb_storage::Error::Locked { .. })
+    }
+
     /// The reason for which a record was refused, if that is what this is.
     #[must_use]
     pub fn invalid(&self) -> Option<&Invalid> {

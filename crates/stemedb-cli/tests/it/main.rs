@@ -25,6 +25,6 @@ mod real_data; // every set of real data against figures that an independent pro
 #[cfg(test)]
 mod support; // runs the program in a directory of its own
 #[cfg(test)]
-mod tool;
+mod tool; // keys, verify, rebuild, quarantine and the bytes on disk
 #[cfg(test)]
-mod torture; // killed processes, failing system calls, full disks; needs strace // keys, verify, rebuild, quarantine and the bytes on disk
+mod torture; // killed processes, failing system calls, full disks; needs strace

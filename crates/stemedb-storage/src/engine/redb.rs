@@ -172,6 +172,8 @@ fn opening(error: DatabaseError) -> Fault {
 fn storage(error: StorageError) -> Fault {
     match error {
         StorageError::Io(error) => Fault::from_io(error),
+        // A read or write before this one failed, and redb has kept that to itself: no sign of damage.
+        StorageError::PreviousIo => Fault::Io(std::io::Error::other(error)),
         StorageError::Corrupted(_) => Fault::Corrupt(Box::new(error)),
         _ => Fault::Failed(Box::new(error)),
     }

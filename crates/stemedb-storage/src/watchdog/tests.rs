@@ -29,6 +29,11 @@ const SHORT: StallLimits = StallLimits {
     warn_after: Duration::from_millis(10),
     fail_after: Duration::from_millis(40),
 };
+/// For an engine that does something before it is stuck, also on a busy machine.
+const LONGER: StallLimits = StallLimits {
+    warn_after: Duration::from_millis(10),
+    fail_after: Duration::from_secs(1),
+};
 /// Only a release ends a wait with these.
 const ENDLESS: StallLimits = StallLimits {
     warn_after: Duration::from_millis(1),
@@ -262,7 +267,7 @@ fn a_commit_that_never_returns_fails_the_store_which_is_dropped_at_once() {
 #[test]
 fn a_sync_that_never_returns_fails_the_store() {
     let gate = Gate::closed(Operation::Sync);
-    let (store, _) = store(&gate, SHORT);
+    let (store, _) = store(&gate, LONGER);
     store.apply(&batch()).unwrap();
     expect_stall(store.persist(), Operation::Sync);
     drop(store);
@@ -272,7 +277,7 @@ fn a_sync_that_never_returns_fails_the_store() {
 #[test]
 fn an_end_that_never_comes_is_not_waited_for() {
     let gate = Gate::closed(Operation::Close);
-    let (store, alive) = store(&gate, SHORT);
+    let (store, alive) = store(&gate, LONGER);
     store.apply(&batch()).unwrap();
     drop(store);
     assert!(alive.upgrade().is_some());

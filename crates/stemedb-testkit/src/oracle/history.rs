@@ -1,6 +1,6 @@
 //! What a harness has asked for, and what it was promised.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::Violation;
@@ -10,14 +10,15 @@ use super::Violation;
 /// `T` stands for a record: its bytes, or the id of its content.
 #[derive(Clone, Debug)]
 pub struct History<T> {
-    submitted: BTreeSet<T>,
+    /// How often each was submitted.
+    submitted: BTreeMap<T, u64>,
     acknowledged: BTreeMap<u64, T>,
 }
 
 impl<T> Default for History<T> {
     fn default() -> Self {
         Self {
-            submitted: BTreeSet::new(),
+            submitted: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
         }
     }
@@ -30,9 +31,9 @@ impl<T: Ord + Clone + Debug> History<T> {
         Self::default()
     }
 
-    /// Notes that a record may be there from now on.
+    /// Notes that a record may be there from now on: as often as this was called with it, and no more.
     pub fn submit(&mut self, item: T) {
-        self.submitted.insert(item);
+        *self.submitted.entry(item).or_default() += 1;
     }
 
     /// Notes that a record must be there from now on, at this sequence.
@@ -41,7 +42,7 @@ impl<T: Ord + Clone + Debug> History<T> {
     ///
     /// If another record was acknowledged with this sequence, or the record was not submitted.
     pub fn acknowledge(&mut self, sequence: u64, item: &T) -> Result<(), Violation> {
-        if !self.submitted.contains(item) {
+        if !self.submitted.contains_key(item) {
             let text = format!("sequence {sequence}: {item:?} was acknowledged, not submitted");
             return Err(Violation::new(text));
         }
@@ -72,18 +73,25 @@ impl<T: Ord + Clone + Debug> History<T> {
     ///
     /// # Errors
     ///
-    /// The first promise that is broken: a sequence that is not the next one, a record that nobody submitted, an acknowledged one that
-    /// is not there or is another.
+    /// The first promise that is broken: a sequence that is not the next one, a record that nobody submitted, or that is there more
+    /// often than it was submitted, an acknowledged one that is not there or is another.
     pub fn check(&self, recovered: &[(u64, T)]) -> Result<(), Violation> {
+        let mut left: BTreeMap<&T, u64> = BTreeMap::new();
         for ((sequence, item), expected) in recovered.iter().zip(1..) {
             if *sequence != expected {
                 let text = format!("sequence {sequence} stands where {expected} should");
                 return Err(Violation::new(text));
             }
-            if !self.submitted.contains(item) {
+            let Some(times) = self.submitted.get(item) else {
                 let text = format!("sequence {sequence}: {item:?} was never submitted");
                 return Err(Violation::new(text));
-            }
+            };
+            let left = left.entry(item).or_insert(*times);
+            *left = left.checked_sub(1).ok_or_else(|| {
+                Violation::new(format!(
+                    "sequence {sequence}: {item:?} was submitted {times} times, and is there once more"
+                ))
+            })?;
         }
         for (sequence, item) in &self.acknowledged {
             let found = find(recovered, *sequence);
@@ -136,13 +144,14 @@ mod tests {
     #[test]
     fn each_broken_promise_is_found() {
         let history = history();
-        let broken: [&[(u64, &str)]; 6] = [
+        let broken: [&[(u64, &str)]; 7] = [
             &[],
             &[(1, "a")],
             &[(1, "b"), (2, "a")],
             &[(2, "b")],
             &[(1, "a"), (2, "b"), (4, "c")],
             &[(1, "a"), (2, "b"), (3, "d")],
+            &[(1, "a"), (2, "b"), (3, "b")],
         ];
         for recovered in broken {
             assert!(history.check(recovered).is_err(), "{recovered:?}");

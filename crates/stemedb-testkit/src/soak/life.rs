@@ -173,7 +173,7 @@ impl Life<'_> {
             }
             Line::Panic(text) => {
                 self.stage.report.panics += 1;
-                self.tolerate(true, format!("panic at {text}"))
+                self.tolerate(!is_ours(&text), format!("panic at {text}"))
             }
         }
     }
@@ -210,5 +210,25 @@ impl Life<'_> {
             }
             _ => Err(self.violated(&format!("it ended by itself: {status}"))),
         }
+    }
+}
+
+/// Whether a panic, told with its place first, comes from this repository: those of an engine are caught, ours may never be.
+fn is_ours(panic: &str) -> bool {
+    panic.starts_with("crates/")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::is_ours;
+
+    #[test]
+    fn panics_are_told_apart_by_their_place() {
+        assert!(is_ours(&Location::caller().to_string()));
+        assert!(!is_ours(
+            "/cargo/registry/src/b/fjall-3.1.13/src/db.rs:1:1: c"
+        ));
     }
 }

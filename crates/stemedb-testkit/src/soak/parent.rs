@@ -88,9 +88,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     say(&soak.report);
     if result.is_err() {
         let kept = directory.join("kept");
-        let copied = check::copy(&disk.database(), &kept);
-        copied.doing("copy to", &kept)?;
-        say(format_args!("the database was kept in {}", kept.display()));
+        // What was found counts, also where there is nothing to keep.
+        match check::copy(&disk.database(), &kept) {
+            Ok(()) => say(format_args!("the database was kept in {}", kept.display())),
+            Err(error) => say(format_args!("the database could not be kept: {error}")),
+        }
         say(format_args!(
             "the same plan again: cargo run --release -p stemedb-testkit -- soak --minutes {} --seed {seed}",
             options.minutes

@@ -85,7 +85,7 @@ impl Vfs for OsVfs {
     fn lock(&self, directory: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
         let handle = File::open(directory)?;
         match handle.try_lock() {
-            Ok(()) => Ok(Box::new(handle)),
+            Ok(()) => Ok(Box::new(DirectoryLock(handle))),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -101,6 +101,20 @@ impl Vfs for OsVfs {
 
     fn monotonic(&self) -> Duration {
         self.start.elapsed()
+    }
+}
+
+/// A directory that is locked.
+#[derive(Debug)]
+struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // A process that is being started holds a copy of the handle until it executes its program: closing ours would not release the
+        // lock until then, and whoever opens the directory again would be told that it is in use.
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the journal could not be released");
+        }
     }
 }
 

@@ -6,6 +6,9 @@
 )]
 
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use stemedb_wal::{Group, Journal, Options, Start, Wake};
 
@@ -76,6 +79,29 @@ fn a_second_opener_is_told_who_holds_the_lock() {
         error.contains(&format!("in use by process {}", std::process::id())),
         "{error}"
     );
+}
+
+#[test]
+fn a_process_that_is_being_started_does_not_keep_the_lock() {
+    // Between fork and exec a child holds a copy of every handle, that of the lock too: a journal that was closed in that moment was
+    // still in use, by nobody, until the child had executed its program.
+    let directory = tempfile::tempdir().unwrap();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    assert!(Command::new("true").status().unwrap().success());
+                }
+            });
+        }
+        let refused = (0..300).find_map(|_| {
+            let journal = Journal::open(directory.path());
+            journal.map(Journal::close).err()
+        });
+        is_over.store(true, Ordering::Relaxed);
+        assert!(refused.is_none(), "{refused:?}");
+    });
 }
 
 #[test]

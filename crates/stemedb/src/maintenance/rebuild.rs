@@ -39,7 +39,8 @@ pub struct RebuildReport {
 /// # Errors
 ///
 /// [`Corruption`](crate::ErrorKind::Corruption) where the journal is damaged, incomplete, or not the one with which the database was
-/// created; then nothing is changed. As [`Builder::open`](crate::Builder::open) for the rest.
+/// created; then nothing is changed. [`Unavailable`](crate::ErrorKind::Unavailable) where an engine still has the store open, also
+/// one that was left behind stuck. As [`Builder::open`](crate::Builder::open) for the rest.
 pub fn rebuild(
     directory: impl AsRef<Path>,
     progress: &mut dyn FnMut(Progress),
@@ -55,7 +56,7 @@ pub fn rebuild(
     }
     let (kind, old) = (locked.store, directory.join(STORE_DIRECTORY));
     // Before the journal drops a tail that nothing in it proves: the old store may be the only witness.
-    let applied = applied_by(kind, &old);
+    let applied = applied_by(kind, &old)?;
     let journal = Journal::open_locked(journal, &[])?;
     if let Ok(marker) = &locked.marker {
         check_journal(marker, &journal)?;
@@ -106,19 +107,20 @@ pub fn rebuild(
 }
 
 /// Where the engines of a store stand; `None` where it is not there or cannot be read.
-fn applied_by(kind: StoreKind, path: &Path) -> Option<Vec<Mark>> {
+///
+/// A store that is in use stays where it is, although the journal is not: an engine that was stuck, and is left to itself, would write
+/// by its names of files into the new one.
+fn applied_by(kind: StoreKind, path: &Path) -> Result<Option<Vec<Mark>>> {
     if !path.exists() {
-        return None;
+        return Ok(None);
     }
-    let cursors = open_store(kind, path)
-        .and_then(|store| Ok(store.cursors()?))
-        .ok()?;
-    Some(
-        cursors
-            .iter()
-            .filter_map(|engine| engine.cursor.as_ref().map(mark))
-            .collect(),
-    )
+    let cursors = match open_store(kind, path).and_then(|store| Ok(store.cursors()?)) {
+        Err(error) if error.is_store_in_use() => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(cursors) => cursors,
+    };
+    let marks = cursors.iter().filter_map(|engine| engine.cursor.as_ref());
+    Ok(Some(marks.map(mark).collect()))
 }
 
 /// Applies the whole journal to a new store, and makes it durable.

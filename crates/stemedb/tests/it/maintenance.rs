@@ -7,6 +7,7 @@ use stemedb::maintenance::{
     Progress, VerifyOptions, VerifyReport, dump_journal, dump_store, rebuild, salvage, verify,
 };
 use stemedb::{Create, Database, ErrorKind, Record, Sequence, StoreKind};
+use stemedb_storage::engine::FjallEngine;
 use stemedb_storage::{Batch, HybridStore, KVStore, Key, Put};
 
 struct Fixture {
@@ -344,6 +345,20 @@ fn dumps_show_every_group_and_every_entry() {
     .unwrap();
     assert_eq!(keys.iter().filter(|key| key.starts_with("S:")).count(), 941);
     assert_eq!(keys.iter().filter(|key| key.starts_with("E:")).count(), 1);
+}
+
+/// An engine that hangs is left to itself: the journal is free then, and the files of the engine are not. A rebuild gave these files'
+/// names to a new store, into which the old engine would have written.
+#[test]
+fn rebuild_leaves_a_store_alone_of_which_an_engine_is_still_open() {
+    let fixture = fixture(StoreKind::Hybrid);
+    let left_behind = FjallEngine::open(&fixture.directory.join("db/fjall")).unwrap();
+    let refused = rebuild(&fixture.directory, &mut |_: Progress| {}).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
+    assert!(!fixture.directory.join("db.old-1").exists());
+    drop(left_behind);
+    let rebuilt = rebuild(&fixture.directory, &mut |_: Progress| {}).unwrap();
+    assert_eq!(rebuilt.kept, None, "it was sound");
 }
 
 /// Builds the store anew from what it holds, with something changed: sound in itself, and not what the journal says.

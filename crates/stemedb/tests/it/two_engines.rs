@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use stemedb::maintenance::{Progress, RebuildReport, VerifyOptions, rebuild, salvage, verify};
 use stemedb::{Builder, Database, Error, ErrorKind, Record};
@@ -363,26 +364,30 @@ fn a_copy_of_a_live_directory_is_a_prefix_or_is_refused_and_mended() {
     let place = Place::new();
     let database = builder().open(place.path()).unwrap();
     let copies: Vec<_> = (0..8).map(|_| Place::new()).collect();
-    let done = std::sync::atomic::AtomicBool::new(false);
+    let (done, acknowledged) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let mut owed = Vec::new();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 0.. {
-                if done.load(std::sync::atomic::Ordering::Relaxed) {
+                if done.load(Ordering::Relaxed) {
                     break;
                 }
                 database.add(record(number)).unwrap();
+                acknowledged.fetch_add(1, Ordering::Relaxed);
             }
         });
         for to in &copies {
+            // What was durable before the copy began is in it.
+            owed.push(acknowledged.load(Ordering::Relaxed));
             // A file that is gone by the time it is copied is what such copies meet.
             while !copy_live(&place.path(), &to.path()) {
                 remove(&to.path());
             }
         }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        done.store(true, Ordering::Relaxed);
     });
     let all: Vec<_> = exported_after_close(database, &place);
-    for copied in &copies {
+    for (copied, owed) in copies.iter().zip(owed) {
         let opened = match Database::open(copied.path()) {
             Ok(database) => database,
             Err(error) => {
@@ -398,6 +403,7 @@ fn a_copy_of_a_live_directory_is_a_prefix_or_is_refused_and_mended() {
             .map(|stored| stored.record)
             .collect();
         assert_eq!(found, all[..found.len()]);
+        assert!(found.len() >= owed, "{} of {owed}", found.len());
         opened.close().unwrap();
         assert_eq!(problems(&copied.path()), [""; 0]);
     }

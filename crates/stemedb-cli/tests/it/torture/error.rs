@@ -119,6 +119,7 @@ fn judged(fault: &Fault, life: &Life, codes: &[i32]) -> Option<i32> {
     assert_eq!(errors.len(), 1, "{fault}: {words}");
     let named = errors[0].contains("/stemedb-data")
         || errors[0].contains("engine ")
+        || errors[0].contains("stemedb.toml")
         || errors[0].contains("/dev/stdout");
     assert!(named, "{fault}: no place in {words}");
     let is_of_output = errors[0].contains("/dev/stdout") || errors[0].contains("standard output");

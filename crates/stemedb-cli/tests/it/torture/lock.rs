@@ -16,7 +16,7 @@ use super::{
 
 const MARKER: &str = "stemedb-data/stemedb.marker";
 
-/// A process that has the database open, and waits for more.
+/// A process that has the database open, and waits for more. Dropping it kills it, also where it is held up.
 struct Holder {
     child: Child,
     answers: BufReader<std::process::ChildStdout>,
@@ -71,6 +71,14 @@ impl Holder {
     fn die(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // It may be gone already.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

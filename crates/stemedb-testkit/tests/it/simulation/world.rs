@@ -100,6 +100,8 @@ pub(super) struct World {
     sync_failed: bool,
     /// The power was lost, and nothing was opened since.
     has_lost_power: bool,
+    /// Something was planned in this life for which its worker may end.
+    may_fail: bool,
 }
 
 impl World {
@@ -116,6 +118,7 @@ impl World {
             calls: Vec::new(),
             sync_failed: false,
             has_lost_power: false,
+            may_fail: false,
         };
         world.create();
         let outcome = (0..LIVES).try_for_each(|_| world.live());
@@ -303,6 +306,10 @@ impl World {
             } else {
                 live.end
             };
+            if !self.may_fail && !opened.process.is_killed() {
+                let text = format!("the worker ended without a cause: {error:?}");
+                return Err(Violation::new(text));
+            }
             judge(&error, &live)?;
         }
         Ok(live)

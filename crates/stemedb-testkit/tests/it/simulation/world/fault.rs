@@ -9,6 +9,7 @@ use super::World;
 
 impl World {
     pub(super) fn plan_faults(&mut self, process: &Script) {
+        self.may_fail = self.sync_failed || self.setup.lie.is_some() || self.setup.defect.is_some();
         if self.random.one_in(4) {
             for _ in 0..self.random.below(6) {
                 let effects = [Effect::Short, Effect::Fail(io::ErrorKind::Interrupted)];
@@ -19,10 +20,12 @@ impl World {
             }
         }
         if self.random.one_in(4) {
+            self.may_fail = true;
             self.plan_error();
         }
         if self.random.one_in(10) {
             self.sync_failed = true;
+            self.may_fail = true;
             self.stream.fail_next_sync();
         }
         if self.random.one_in(3) {
@@ -35,11 +38,13 @@ impl World {
             ];
             let deed = *self.random.pick(&deeds).unwrap();
             let passing = usize::try_from(self.random.below(40)).unwrap();
+            self.may_fail = true;
             process.plan(passing, deed);
         }
         if self.random.one_in(2) {
             let soon = self.random.one_in(2);
             let passing = self.random.below(if soon { 30 } else { 300 });
+            self.may_fail = true;
             self.disk.plan(None, passing, Effect::PowerLoss);
         }
     }
