@@ -337,7 +337,7 @@ impl Survey<'_> {
         let damaged = scan.chain.next_group;
         let is_proven = behind == Behind::Damage
             && segment
-                .proven_durable_behind(scan.end)
+                .proven_durable_behind(scan.end, scan.chain)
                 .says_durable(damaged);
         let witness = self.witness(header.journal, is_proven, &scan);
         let position = if header.number == 1 {
@@ -380,7 +380,7 @@ impl Survey<'_> {
             number: last,
             bytes: &dropped,
         };
-        let proof = unborn.proven_durable_behind(SEGMENT_HEADER_BYTES as u64);
+        let proof = unborn.proven_durable_behind(SEGMENT_HEADER_BYTES as u64, scan.chain);
         let is_proven = proof.says_durable(scan.chain.next_group);
         let witness = self.witness(header.journal, is_proven, &scan);
         match decide(Position::Last, Header::Bad, behind, witness) {

@@ -1,8 +1,10 @@
 //! Scanning the bytes of one segment: which groups continue the chain, and what is behind them. Pure.
 
+use std::ops::Range;
+
 use crate::format::{
     ALIGNMENT_BYTES, GROUP_HEADER_BYTES, GROUP_PAYLOAD_BYTES_MAX, GroupHeader, Place,
-    SEGMENT_HEADER_BYTES, SegmentHeader,
+    RECORD_HEADER_BYTES, SEGMENT_FILE_BYTES_MAX, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use crate::group::{check_group, check_limits};
 use crate::{Fault, GroupHash, JournalId};
@@ -167,8 +169,7 @@ impl Segment<'_> {
     /// Where the header of the damaged one can be read, it says where the next one begins and which hash that one gives. Whoever wrote
     /// the payload could not know this hash, so that nothing within leads astray, however much of it looks like groups.
     pub(crate) fn next_sound_behind(&self, offset: usize, search: &mut Search) -> Option<Found> {
-        let raw = self.bytes.get(offset..).and_then(<[u8]>::first_chunk);
-        let damaged = raw.and_then(GroupHeader::read);
+        let damaged = self.header_at(offset);
         let next = damaged.and_then(|damaged| {
             let found = self.sound_at(offset.checked_add(length(&damaged))?)?;
             (found.header.previous == damaged.hash).then_some(found)
@@ -179,19 +180,59 @@ impl Segment<'_> {
         found
     }
 
-    /// What the sound groups at or behind `offset` say is durable.
-    pub(crate) fn proven_durable_behind(&self, offset: u64) -> Proof {
-        let mut at = usize::try_from(offset).unwrap_or(usize::MAX);
-        let mut search = Search::default();
+    /// What the sound groups at or behind `offset` say is durable, where the group that continues `chain` is damaged.
+    ///
+    /// Behind the headers that still continue the chain everything counts that may be a group. Before that lie their payloads, which
+    /// whoever wrote the records has chosen: a group within is one that a damaged length swallows, and continues the last header.
+    pub(crate) fn proven_durable_behind(&self, offset: u64, chain: ChainEnd) -> Proof {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let (end, last) = self.follow_headers(offset, chain);
+        let mut behind = Search {
+            expected: Some(chain),
+            ..Search::default()
+        };
+        let mut within = Search {
+            expected: Some(chain),
+            link: Some(last.hash),
+            passes_unlinked: true,
+            ..Search::default()
+        };
+        let upto = self.durable_upto(end..usize::MAX, &mut behind);
+        let upto = upto.max(self.durable_upto(offset..end, &mut within));
+        Proof {
+            upto,
+            gave_up: behind.gave_up || within.gave_up,
+        }
+    }
+
+    /// Where the headers end that continue a chain, whether or not their payloads are sound, and what the next one must continue.
+    fn follow_headers(&self, mut offset: usize, mut chain: ChainEnd) -> (usize, ChainEnd) {
+        while let Some(header) = self.header_at(offset)
+            && check_limits(&header).is_ok()
+            && let Some(next) = chain.extend(&header)
+        {
+            offset = offset.saturating_add(length(&header));
+            chain = next;
+        }
+        (offset, chain)
+    }
+
+    fn header_at(&self, offset: usize) -> Option<GroupHeader> {
+        let raw = self.bytes.get(offset..)?.first_chunk()?;
+        GroupHeader::read(raw)
+    }
+
+    /// The highest `durable_upto` of the sound groups that begin in a range.
+    fn durable_upto(&self, range: Range<usize>, search: &mut Search) -> Option<u64> {
+        let mut at = range.start;
         let mut upto = None;
-        while let Some(found) = self.next_sound(at, &mut search) {
+        while at < range.end
+            && let Some(found) = self.next_sound(at, search)
+        {
             upto = upto.max(Some(found.header.durable_upto));
             at = usize::try_from(found.end()).unwrap_or(usize::MAX);
         }
-        Proof {
-            upto,
-            gave_up: search.gave_up,
-        }
+        upto
     }
 }
 
@@ -223,6 +264,10 @@ pub(crate) struct Search {
     reserve_bytes: u64,
     /// Hash of the damaged group, where its header gives one.
     link: Option<GroupHash>,
+    /// Nothing but a group that continues the damaged one is missed, if it cannot be paid for.
+    passes_unlinked: bool,
+    /// What the damaged group should continue, where that is known: it bounds the numbers of those behind it.
+    expected: Option<ChainEnd>,
     gave_up: bool,
 }
 
@@ -232,6 +277,8 @@ impl Default for Search {
             allowance_bytes: Self::VAIN_BYTES,
             reserve_bytes: Self::VAIN_BYTES,
             link: None,
+            passes_unlinked: false,
+            expected: None,
             gave_up: false,
         }
     }
@@ -253,10 +300,32 @@ impl Search {
         let is_possible = check_limits(header).is_ok()
             && header.flags == 0
             && header.durable_upto < header.number
-            && header.group_bytes() <= rest_bytes as u64;
+            && header.group_bytes() <= rest_bytes as u64
+            && self.is_near(header);
         let can_pay = header.group_bytes() <= *self.purse(header);
-        self.gave_up |= is_possible && !can_pay;
+        let is_missed = !self.passes_unlinked || self.is_linked(header);
+        self.gave_up |= is_possible && !can_pay && is_missed;
         is_possible && can_pay
+    }
+
+    /// Whether as many groups and records as the numbers say fit between the damaged group and this one.
+    fn is_near(&self, header: &GroupHeader) -> bool {
+        let fit = |from: u64, to: u64, bytes: usize| {
+            to.checked_sub(from)
+                .is_some_and(|between| between <= SEGMENT_FILE_BYTES_MAX / bytes as u64)
+        };
+        self.expected.is_none_or(|chain| {
+            fit(chain.next_group, header.number, GROUP_HEADER_BYTES)
+                && fit(
+                    chain.next_sequence,
+                    header.first_sequence,
+                    RECORD_HEADER_BYTES,
+                )
+        })
+    }
+
+    fn is_linked(&self, header: &GroupHeader) -> bool {
+        self.link == Some(header.previous)
     }
 
     fn pay(&mut self, header: &GroupHeader) {
@@ -265,7 +334,7 @@ impl Search {
     }
 
     fn purse(&mut self, header: &GroupHeader) -> &mut u64 {
-        if self.link == Some(header.previous) {
+        if self.is_linked(header) {
             &mut self.reserve_bytes
         } else {
             &mut self.allowance_bytes

@@ -99,7 +99,7 @@ pub(crate) fn remove_directory(path: &Path) -> Result<()> {
     }
 }
 
-/// Copies a directory with everything in it.
+/// Copies a directory with everything in it, but for its rights: a copy of what may not be written is there to be written.
 pub(crate) fn copy_directory(from: &Path, to: &Path) -> Result<()> {
     io(fs::create_dir_all(to), "create", to)?;
     let mut pending = vec![(from.to_owned(), to.to_owned())];
@@ -111,9 +111,36 @@ pub(crate) fn copy_directory(from: &Path, to: &Path) -> Result<()> {
                 io(fs::create_dir_all(&target), "create", &target)?;
                 pending.push((entry.path(), target));
             } else {
-                io(fs::copy(entry.path(), &target), "copy", &entry.path())?;
+                io(copy_file(&entry.path(), &target), "copy", &entry.path())?;
             }
         }
     }
     Ok(())
+}
+
+fn copy_file(from: &Path, to: &Path) -> std::io::Result<u64> {
+    std::io::copy(&mut File::open(from)?, &mut File::create(to)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{copy_directory, fs};
+
+    #[test]
+    fn a_copy_of_a_file_that_may_not_be_written_can_be_written() {
+        // `stemedb verify` of a database without write permission, as a backup is kept, was refused: the copy of the store, which
+        // the engines open for writing, had no such permission either.
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::create_dir_all(from.join("inner")).unwrap();
+        let original = from.join("inner/file");
+        fs::write(&original, "bytes").unwrap();
+        let mut rights = fs::metadata(&original).unwrap().permissions();
+        rights.set_readonly(true);
+        fs::set_permissions(&original, rights).unwrap();
+        copy_directory(&from, &to).unwrap();
+        let copy = to.join("inner/file");
+        assert_eq!(fs::read(&copy).unwrap(), b"bytes");
+        assert!(!fs::metadata(&copy).unwrap().permissions().readonly());
+    }
 }

@@ -120,3 +120,31 @@ fn an_engine_that_hangs_ends_the_command_which_says_what_to_do() {
     assert_eq!(ids.lines().count(), 1);
     home.run(["verify"]).fine();
 }
+
+#[test]
+fn a_salvage_that_failed_halfway_is_never_opened_as_a_database() {
+    // A salvage that a full disk or a kill had ended left a journal with a part of the records, under the name of a whole one: the
+    // program said that its creation was interrupted, and `stemedb init` made a database of it that nobody could tell from a whole one.
+    if !can_trace() {
+        return;
+    }
+    let home = Home::with(&claims(20_000));
+    let whole = home.run(["export", "--ids"]).fine().stdout;
+    let mut failed = 0;
+    for (call, nth) in [("fdatasync", 2), ("fdatasync", 3), ("pwrite64", 2)] {
+        let saved = format!("saved-{call}-{nth}");
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-e"]);
+        strace.args([format!("trace={call}"), "-e".to_owned()]);
+        strace.arg(format!("inject={call}:error=ENOSPC:when={nth}"));
+        strace.arg(env!("CARGO_BIN_EXE_stemedb")).arg("--dir");
+        strace.arg(home.path("stemedb-data"));
+        strace.args(["journal", "salvage"]).arg(home.path(&saved));
+        failed += usize::from(!strace.output().unwrap().status.success());
+        if home.run(["--dir", &saved, "init"]).code == 0 {
+            let kept = home.run(["--dir", &saved, "export", "--ids"]).fine().stdout;
+            assert_eq!(kept, whole, "{call} {nth}");
+        }
+    }
+    assert!(failed > 0, "nothing failed");
+}

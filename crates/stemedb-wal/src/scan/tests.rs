@@ -47,6 +47,22 @@ impl Chained {
         self
     }
 
+    /// The same with one byte of the first group changed.
+    fn flipped(&self, offset: usize) -> Self {
+        let same = Self {
+            bytes: self.bytes.clone(),
+            chain: self.chain,
+            starts: self.starts.clone(),
+        };
+        same.flip(SEGMENT_HEADER_BYTES + offset)
+    }
+
+    /// What is known where the first group is damaged.
+    fn proof(&self) -> Proof {
+        let start = SEGMENT_HEADER_BYTES as u64;
+        self.segment().proven_durable_behind(start, ChainEnd::START)
+    }
+
     fn segment(&self) -> Segment<'_> {
         Segment {
             journal: JOURNAL,
@@ -71,6 +87,12 @@ fn proven(upto: u64) -> Proof {
         upto: Some(upto),
         gave_up: false,
     }
+}
+
+fn proof_behind(bytes: &Chained, offset: usize) -> Proof {
+    let segment = bytes.segment();
+    let chain = segment.scan(ChainEnd::START).chain;
+    segment.proven_durable_behind(offset as u64, chain)
 }
 
 fn next_sound(bytes: &Chained, offset: usize) -> Option<Found> {
@@ -105,8 +127,7 @@ fn a_damaged_group_ends_the_scan_and_later_ones_bear_witness() {
     let second = bytes.starts[1];
     let bytes = bytes.flip(second + 120);
     bytes.expect(1, Tail::Damaged(Fault::Hash));
-    let segment = bytes.segment();
-    assert_eq!(segment.proven_durable_behind(second as u64), proven(2));
+    assert_eq!(proof_behind(&bytes, second), proven(2));
     assert_eq!(next_sound(&bytes, second).unwrap().header.number, 3);
 }
 
@@ -136,7 +157,7 @@ fn a_group_of_another_chain_does_not_continue_this_one() {
     bytes.expect(3, Tail::Damaged(Fault::Chain));
     // It is sound all the same, and its word counts.
     let end = bytes.starts[3];
-    assert_eq!(bytes.segment().proven_durable_behind(end as u64), proven(3));
+    assert_eq!(proof_behind(&bytes, end), proven(3));
 }
 
 #[test]
@@ -180,12 +201,16 @@ fn every_cut_is_followed_by_what_is_before_it() {
 
 /// A record full of what looks like headers of groups, each as long as can be within `bytes`.
 fn crafted(bytes: usize) -> Vec<u8> {
+    crafted_as(bytes, 2, 2)
+}
+
+fn crafted_as(bytes: usize, number: u64, first_sequence: u64) -> Vec<u8> {
     let header = |at: usize| {
         let payload_bytes = u32::try_from(bytes - at).unwrap() & !15;
         let header = GroupHeader {
             payload_bytes: payload_bytes.saturating_sub(4096),
-            number: 2,
-            first_sequence: 2,
+            number,
+            first_sequence,
             records: 1,
             flags: 0,
             durable_upto: 1,
@@ -203,8 +228,8 @@ fn crafted(bytes: usize) -> Vec<u8> {
 fn a_search_within_a_crafted_payload_gives_up_in_time_and_says_so() {
     // A record of 4 MiB full of the magic of groups, torn by a crash, had recovery hash 262,144 groups of megabytes each: hours.
     let bytes = Chained::new().group(&crafted(2 << 20), 0);
-    let bytes = bytes.flip(SEGMENT_HEADER_BYTES + 120);
-    let proof = bytes.segment().proven_durable_behind(128);
+    let bytes = bytes.flip(SEGMENT_HEADER_BYTES);
+    let proof = bytes.proof();
     assert_eq!(
         proof,
         Proof {
@@ -220,17 +245,58 @@ fn a_search_within_a_crafted_payload_gives_up_in_time_and_says_so() {
 }
 
 #[test]
+fn a_crafted_payload_that_was_torn_is_a_torn_tail() {
+    // Two quotes of 64 KiB, taken in by `stemedb ingest` and torn by a crash before they were acknowledged, had the database refuse
+    // to open: the search gave up within them, and that passed for a witness that they had been durable.
+    let bytes = Chained::new()
+        .group(&crafted(2 << 20), 0)
+        .group(&crafted(2 << 20), 0)
+        .and(&vec![0; 3 << 20]);
+    let none = Proof {
+        upto: None,
+        gave_up: false,
+    };
+    assert_eq!(bytes.flipped(120).proof(), none);
+    let second = bytes.starts[1] - SEGMENT_HEADER_BYTES;
+    let both = bytes.flipped(120).flipped(second + 120);
+    assert_eq!(both.proof(), none, "written ahead under an interval");
+}
+
+#[test]
+fn a_crafted_payload_whose_numbers_cannot_be_is_a_torn_tail_even_without_its_header() {
+    let far = |number, first_sequence| {
+        let payload = crafted_as(2 << 20, number, first_sequence);
+        Chained::new().group(&payload, 0).flipped(0).proof().gave_up
+    };
+    assert!(far(2, 2), "it may be the next one");
+    assert!(!far(1 << 40, 2));
+    assert!(!far(2, 1 << 40));
+    assert!(!far(2, 0));
+}
+
+#[test]
+fn a_crafted_payload_hides_no_witness_wherever_the_damage_is() {
+    let bytes = Chained::new()
+        .group(&crafted(2 << 20), 0)
+        .group(&crafted(2 << 20), 1)
+        .group(b"c", 2);
+    // A byte of each field of the header, and of the payload.
+    for offset in [0, 4, 5, 6, 8, 16, 24, 28, 32, 40, 48, 80, 120, 1 << 20] {
+        let proof = bytes.flipped(offset).proof();
+        assert!(proof.says_durable(1), "byte {offset} of the group is bad");
+    }
+    let second = bytes.starts[1] - SEGMENT_HEADER_BYTES;
+    let both = bytes.flipped(120).flipped(second + 1);
+    assert!(both.proof().says_durable(1), "the next one is bad as well");
+}
+
+#[test]
 fn a_crafted_payload_does_not_hide_the_group_behind_it() {
     let bytes = Chained::new()
         .group(&crafted(2 << 20), 0)
         .group(&vec![5; 4 << 20], 1);
     let found = |flip: usize| {
-        let damaged = Chained {
-            bytes: bytes.bytes.clone(),
-            chain: bytes.chain,
-            starts: bytes.starts.clone(),
-        };
-        let damaged = damaged.flip(SEGMENT_HEADER_BYTES + flip);
+        let damaged = bytes.flipped(flip);
         let mut search = Search::default();
         let segment = damaged.segment();
         let found = segment.next_sound_behind(SEGMENT_HEADER_BYTES, &mut search);
@@ -248,7 +314,7 @@ fn groups_within_groups_within_a_payload_are_no_reason_to_give_up() {
         inner = outer.bytes;
     }
     let bytes = Chained::new().group(&inner, 0).flip(SEGMENT_HEADER_BYTES);
-    let proof = bytes.segment().proven_durable_behind(128);
+    let proof = bytes.proof();
     assert_eq!(
         proof,
         Proof {

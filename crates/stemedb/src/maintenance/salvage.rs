@@ -8,6 +8,9 @@ use crate::marker::Marker;
 use crate::view::Counts;
 use crate::{Create, Database, file};
 
+/// Where the new journal is until it is whole, in the directory of the new database.
+const UNFINISHED_DIRECTORY: &str = "salvage.tmp";
+
 /// What became of a salvage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SalvageReport {
@@ -43,11 +46,14 @@ pub fn salvage(
         .ok()
         .flatten()
         .map(|marker| marker.store);
+    // Durability: the journal gets its name when it is whole and closed, so that no part of it is ever opened as a database.
+    let aside = destination.join(UNFINISHED_DIRECTORY);
     let saved = stemedb_wal::salvage(
         &directory.join(JOURNAL_DIRECTORY),
-        &destination.join(JOURNAL_DIRECTORY),
+        &aside,
         stemedb_wal::Options::default(),
     )?;
+    file::rename(&aside, &destination.join(JOURNAL_DIRECTORY))?;
     // The new journal has no marker yet: this completes the new database.
     let builder = Database::builder()
         .create(Create::IfMissing)
