@@ -4,11 +4,12 @@ use std::fmt;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use super::tree::Tree;
+use crate::clock;
 use crate::failure::{Doing, Failure};
 
 /// Building may wait for another build.
@@ -26,7 +27,7 @@ pub(crate) enum Verdict {
     Survived,
     /// It does not compile.
     NotBuilt(String),
-    /// The tests did not end.
+    /// The tests did not end in time, or the compiler did not.
     Hung(String),
     /// They ended badly, and no test had failed.
     Broken(String),
@@ -37,6 +38,11 @@ impl Verdict {
     pub(crate) const fn is_killed(&self) -> bool {
         matches!(self, Self::Killed(..))
     }
+
+    /// Whether time ran out, which says nothing of the tests.
+    pub(crate) const fn is_late(&self) -> bool {
+        matches!(self, Self::Hung(_))
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -46,7 +52,7 @@ impl fmt::Display for Verdict {
             Self::Killed(test, count) => write!(f, "killed by {test} and {} more", count - 1),
             Self::Survived => f.write_str("SURVIVED"),
             Self::NotBuilt(said) => write!(f, "DOES NOT COMPILE\n{said}"),
-            Self::Hung(command) => write!(f, "HANGS in cargo test {command}"),
+            Self::Hung(command) => write!(f, "NOT DONE IN TIME: cargo test {command}"),
             Self::Broken(said) => write!(f, "ENDS WITHOUT A FAILING TEST\n{said}"),
         }
     }
@@ -72,7 +78,7 @@ pub(crate) fn try_tests(tree: &Tree, tests: &[String]) -> Result<Verdict, Failur
         match cargo_test(tree, &build, BUILD_TIME_MAX)? {
             Ended::Fine => {}
             Ended::Badly(said) => return Ok(Verdict::NotBuilt(last_lines(&said))),
-            Ended::Late => return Ok(Verdict::NotBuilt("it takes too long".to_owned())),
+            Ended::Late => return Ok(Verdict::Hung(build.join(" "))),
         }
         match cargo_test(tree, &arguments, TEST_TIME_MAX)? {
             Ended::Fine => {}
@@ -145,20 +151,13 @@ fn cargo_test(tree: &Tree, arguments: &[&str], time_max: Duration) -> Result<End
         });
     }
     drop(sender);
-    let mut text = String::new();
-    loop {
-        match said.recv_timeout(time_max) {
-            Ok(part) => text.push_str(&part),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                let group = format!("kill -KILL -- -{}", child.id());
-                let killed = Command::new("sh").args(["-c", &group]).status();
-                killed.doing("kill the tests in", tree.path())?;
-                child.wait().doing("wait for cargo in", tree.path())?;
-                return Ok(Ended::Late);
-            }
-        }
-    }
+    let Some(text) = all_said(&said, time_max) else {
+        let group = format!("kill -KILL -- -{}", child.id());
+        let killed = Command::new("sh").args(["-c", &group]).status();
+        killed.doing("kill the tests in", tree.path())?;
+        child.wait().doing("wait for cargo in", tree.path())?;
+        return Ok(Ended::Late);
+    };
     let status = child.wait().doing("wait for cargo in", tree.path())?;
     Ok(if status.success() {
         Ended::Fine
@@ -167,9 +166,35 @@ fn cargo_test(tree: &Tree, arguments: &[&str], time_max: Duration) -> Result<End
     })
 }
 
+/// What a command says until its outputs end, or nothing where they have not ended in time.
+fn all_said(said: &Receiver<String>, time_max: Duration) -> Option<String> {
+    let end = clock::now() + time_max;
+    let mut text = String::new();
+    loop {
+        match said.recv_timeout(end.saturating_duration_since(clock::now())) {
+            Ok(part) => text.push_str(&part),
+            Err(RecvTimeoutError::Disconnected) => return Some(text),
+            Err(RecvTimeoutError::Timeout) => return None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Verdict, judge};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::{Verdict, all_said, judge};
+
+    #[test]
+    fn what_does_not_end_is_late() {
+        let (sender, said) = channel();
+        sender.send("a".to_owned()).unwrap();
+        assert_eq!(all_said(&said, Duration::from_millis(1)), None);
+        sender.send("b".to_owned()).unwrap();
+        drop(sender);
+        assert_eq!(all_said(&said, Duration::from_mins(1)).unwrap(), "b");
+    }
 
     #[test]
     fn only_a_failing_test_kills() {
