@@ -5,7 +5,6 @@
 //! `mutants` breaks a copy of the code in one place after the other, and demands that a test notices.
 //! Both end with 0 where all is well, with 1 where a promise is broken, and with 2 where they could not do their work.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -39,14 +38,7 @@ enum Command {
         numbers: Vec<u32>,
     },
     /// Break a copy of the code in one place after the other; a test must fail each time.
-    Mutants {
-        /// The only mutant to try.
-        #[arg(long)]
-        only: Option<String>,
-        /// Where the copy is built; a directory under `target` by default.
-        #[arg(long)]
-        directory: Option<PathBuf>,
-    },
+    Mutants(mutants::Options),
 }
 
 fn main() -> ExitCode {
@@ -54,7 +46,7 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::run(&options),
         Command::Cases { numbers } => evidence::run(&numbers),
         Command::SoakChild(options) => return soak::run_child(&options),
-        Command::Mutants { only, directory } => mutants::run(only.as_deref(), directory.as_deref()),
+        Command::Mutants(options) => mutants::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,6 +20,20 @@ use patch::Mutant;
 use tree::Tree;
 use trial::{Verdict, try_tests};
 
+/// What to try, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The only mutants to try.
+    #[arg(long, num_args = 1.., value_name = "NAME")]
+    only: Vec<String>,
+    /// Where the copy is built; a directory under `target` by default.
+    #[arg(long)]
+    directory: Option<PathBuf>,
+    /// Take it that the tests pass without a mutant: they were run just before.
+    #[arg(long)]
+    unchanged_passes: bool,
+}
+
 /// How a mutant fared.
 #[derive(Debug)]
 struct Row {
@@ -35,34 +49,48 @@ impl fmt::Display for Row {
     }
 }
 
-/// Tries every mutant, or the one that is named.
+/// Tries every mutant, or those that are named.
 ///
 /// # Errors
 ///
 /// If a mutant lives, does not compile, hangs, or no longer fits the code; or if the code itself does not pass.
-pub(crate) fn run(only: Option<&str>, directory: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = std::fs::canonicalize(&root).doing("find", &root)?;
-    let directory = directory.map_or_else(|| root.join("target/mutants"), Path::to_owned);
-    let mutants = chosen(only)?;
+    let directory = options.directory.clone();
+    let directory = directory.unwrap_or_else(|| root.join("target/mutants"));
+    let mutants = chosen(&options.only)?;
     let begun = clock::now();
     let tree = Tree::copy(&root, &directory)?;
     for mutant in &mutants {
         mutant.check(&tree)?;
     }
-    check_unchanged(&tree, &mutants)?;
+    if !options.unchanged_passes {
+        check_unchanged(&tree, &mutants)?;
+    }
     let mut rows = Vec::with_capacity(mutants.len());
-    for mutant in &mutants {
+    for (at, mutant) in mutants.iter().enumerate() {
         let row = try_one(&tree, mutant)?;
-        say(&row);
+        say(format_args!("[{:>2}/{}] {row}", at + 1, mutants.len()));
         rows.push(row);
     }
-    let took = clock::now().saturating_duration_since(begun).as_secs();
-    let alive: Vec<_> = rows.iter().filter(|row| !row.verdict.is_killed()).collect();
+    conclude(&rows, clock::now().saturating_duration_since(begun))
+}
+
+/// Says how all fared; those that were killed come first, so that the others stand at the end.
+fn conclude(rows: &[Row], took: Duration) -> Result<(), Failure> {
+    let (killed, alive): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.verdict.is_killed());
+    say("");
+    for row in killed.iter().chain(&alive) {
+        say(row);
+    }
+    let late = alive.iter().filter(|row| row.verdict.is_late()).count();
     say(format_args!(
-        "\n{} mutants, {} killed, {took} s",
+        "\n{} mutants in {} s: {} killed, {late} not done in time, {} not killed otherwise",
         rows.len(),
-        rows.len() - alive.len()
+        took.as_secs(),
+        killed.len(),
+        alive.len() - late,
     ));
     if alive.is_empty() {
         return Ok(());
@@ -74,19 +102,17 @@ pub(crate) fn run(only: Option<&str>, directory: Option<&Path>) -> Result<(), Fa
     )))
 }
 
-fn chosen(only: Option<&str>) -> Result<Vec<Mutant>, Failure> {
+/// The mutants of these names, or all where there is no name.
+fn chosen(only: &[String]) -> Result<Vec<Mutant>, Failure> {
     let all = patch::read_all(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("mutants"))?;
-    let Some(only) = only else {
-        return Ok(all);
-    };
-    let chosen: Vec<_> = all
-        .into_iter()
-        .filter(|mutant| mutant.name == only)
-        .collect();
-    if chosen.is_empty() {
-        return Err(Failure::Usage(format!("there is no mutant {only}")));
+    if let Some(unknown) = only
+        .iter()
+        .find(|name| all.iter().all(|mutant| mutant.name != **name))
+    {
+        return Err(Failure::Usage(format!("there is no mutant {unknown}")));
     }
-    Ok(chosen)
+    let is_chosen = |mutant: &Mutant| only.is_empty() || only.contains(&mutant.name);
+    Ok(all.into_iter().filter(is_chosen).collect())
 }
 
 /// The commands that kill must pass without a mutant, or they say nothing.
@@ -108,7 +134,7 @@ fn check_unchanged(tree: &Tree, mutants: &[Mutant]) -> Result<(), Failure> {
             )));
         }
         say(format_args!(
-            "unchanged: cargo test {command} passes, {took} s"
+            "unchanged: cargo test {command} passes, {took} s with building"
         ));
     }
     Ok(())
@@ -132,15 +158,46 @@ fn try_one(tree: &Tree, mutant: &Mutant) -> Result<Row, Failure> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
-    use super::{chosen, tree::Tree};
+    use super::{Row, Verdict, chosen, conclude, tree::Tree};
 
     /// Checked here as well, so that a change of the code finds out at once that a mutant no longer fits.
+    #[test]
+    fn mutants_are_chosen_by_name() {
+        let names = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|&name| name.to_owned()).collect();
+            let chosen = chosen(&only).ok()?;
+            Some(chosen.into_iter().map(|mutant| mutant.name).collect())
+        };
+        let two = ["wal-no-group-fsync", "wal-no-poison"].map(str::to_owned);
+        assert_eq!(
+            names(&["wal-no-poison", "wal-no-group-fsync"]),
+            Some(two.to_vec())
+        );
+        assert_eq!(names(&["wal-no-poison", "wal-no-poisson"]), None);
+    }
+
+    #[test]
+    fn a_mutant_that_is_not_killed_is_a_broken_promise() {
+        let row = |verdict| Row {
+            name: "m".to_owned(),
+            verdict,
+            took: Duration::ZERO,
+        };
+        let killed = || row(Verdict::Killed("t".to_owned(), 1));
+        assert!(conclude(&[killed()], Duration::ZERO).is_ok());
+        for alive in [Verdict::Survived, Verdict::Hung("-p a".to_owned())] {
+            let result = conclude(&[killed(), row(alive)], Duration::ZERO);
+            assert_eq!(result.unwrap_err().exit(), 1);
+        }
+    }
+
     #[test]
     fn every_mutant_fits_the_code() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let tree = Tree::original(&root);
-        let mutants = chosen(None).unwrap();
+        let mutants = chosen(&[]).unwrap();
         assert!(mutants.len() > 20, "there are {} mutants", mutants.len());
         for mutant in mutants {
             mutant.check(&tree).unwrap();

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use super::tree::Tree;
+use crate::clock;
 use crate::failure::{Doing, Failure};
 
 /// Building may wait for another build.
@@ -26,7 +28,7 @@ pub(crate) enum Verdict {
     Survived,
     /// It does not compile.
     NotBuilt(String),
-    /// The tests did not end.
+    /// The tests did not end in time, or the compiler did not.
     Hung(String),
     /// They ended badly, and no test had failed.
     Broken(String),
@@ -37,6 +39,11 @@ impl Verdict {
     pub(crate) const fn is_killed(&self) -> bool {
         matches!(self, Self::Killed(..))
     }
+
+    /// Whether time ran out, which says nothing of the tests.
+    pub(crate) const fn is_late(&self) -> bool {
+        matches!(self, Self::Hung(_))
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -46,7 +53,7 @@ impl fmt::Display for Verdict {
             Self::Killed(test, count) => write!(f, "killed by {test} and {} more", count - 1),
             Self::Survived => f.write_str("SURVIVED"),
             Self::NotBuilt(said) => write!(f, "DOES NOT COMPILE\n{said}"),
-            Self::Hung(command) => write!(f, "HANGS in cargo test {command}"),
+            Self::Hung(command) => write!(f, "NOT DONE IN TIME: cargo test {command}"),
             Self::Broken(said) => write!(f, "ENDS WITHOUT A FAILING TEST\n{said}"),
         }
     }
@@ -72,7 +79,7 @@ pub(crate) fn try_tests(tree: &Tree, tests: &[String]) -> Result<Verdict, Failur
         match cargo_test(tree, &build, BUILD_TIME_MAX)? {
             Ended::Fine => {}
             Ended::Badly(said) => return Ok(Verdict::NotBuilt(last_lines(&said))),
-            Ended::Late => return Ok(Verdict::NotBuilt("it takes too long".to_owned())),
+            Ended::Late => return Ok(Verdict::Hung(build.join(" "))),
         }
         match cargo_test(tree, &arguments, TEST_TIME_MAX)? {
             Ended::Fine => {}
@@ -112,64 +119,106 @@ fn last_lines(said: &str) -> String {
 
 fn cargo_test(tree: &Tree, arguments: &[&str], time_max: Duration) -> Result<Ended, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut child = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    command
         .args(["test", "--locked"])
         .args(arguments)
         .current_dir(tree.path())
-        .env("CARGO_TARGET_DIR", tree.build())
+        .env("CARGO_TARGET_DIR", tree.build());
+    run_in_time(&mut command, time_max)
+}
+
+/// Runs a command; what has not ended in time is killed with all that it has begun.
+fn run_in_time(command: &mut Command, time_max: Duration) -> Result<Ended, Failure> {
+    let program = command.get_program().to_owned();
+    let program = Path::new(&program);
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // A group of its own, so that the tests end with cargo.
         .process_group(0)
         .spawn()
-        .doing("run cargo in", tree.path())?;
+        .doing("run", program)?;
     let (sender, said) = channel();
-    let outputs: [Option<Box<dyn Read + Send>>; 2] = [
-        child
-            .stdout
-            .take()
-            .map(|it| Box::new(it) as Box<dyn Read + Send>),
-        child
-            .stderr
-            .take()
-            .map(|it| Box::new(it) as Box<dyn Read + Send>),
-    ];
-    for mut output in outputs.into_iter().flatten() {
-        let sender = sender.clone();
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            // What was read before an error is all there is.
-            drop(output.read_to_end(&mut bytes));
-            drop(sender.send(String::from_utf8_lossy(&bytes).into_owned()));
-        });
-    }
+    listen(child.stdout.take(), &sender);
+    listen(child.stderr.take(), &sender);
     drop(sender);
+    let text = all_said(&said, time_max);
+    if text.is_none() {
+        kill_group(child.id())?;
+    }
+    let status = child.wait().doing("wait for", program)?;
+    Ok(match text {
+        None => Ended::Late,
+        Some(_) if status.success() => Ended::Fine,
+        Some(text) => Ended::Badly(text),
+    })
+}
+
+/// Sends all that an output says, once it has ended.
+fn listen(output: Option<impl Read + Send + 'static>, sender: &Sender<String>) {
+    let sender = sender.clone();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read before an error is all there is.
+        drop(output.map(|mut output| output.read_to_end(&mut bytes)));
+        drop(sender.send(String::from_utf8_lossy(&bytes).into_owned()));
+    });
+}
+
+fn kill_group(leader: u32) -> Result<(), Failure> {
+    let kill = format!("kill -s KILL -- -{leader}");
+    let shell = Path::new("sh");
+    let output = Command::new(shell).args(["-c", &kill]).output();
+    let output = output.doing("run", shell)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Failure::Program {
+        program: kill,
+        said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
+
+/// What a command says until its outputs end, or nothing where they have not ended in time.
+fn all_said(said: &Receiver<String>, time_max: Duration) -> Option<String> {
+    let end = clock::now() + time_max;
     let mut text = String::new();
     loop {
-        match said.recv_timeout(time_max) {
+        match said.recv_timeout(end.saturating_duration_since(clock::now())) {
             Ok(part) => text.push_str(&part),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                let group = format!("kill -KILL -- -{}", child.id());
-                let killed = Command::new("sh").args(["-c", &group]).status();
-                killed.doing("kill the tests in", tree.path())?;
-                child.wait().doing("wait for cargo in", tree.path())?;
-                return Ok(Ended::Late);
-            }
+            Err(RecvTimeoutError::Disconnected) => return Some(text),
+            Err(RecvTimeoutError::Timeout) => return None,
         }
     }
-    let status = child.wait().doing("wait for cargo in", tree.path())?;
-    Ok(if status.success() {
-        Ended::Fine
-    } else {
-        Ended::Badly(text)
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Verdict, judge};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::{Command, Ended, Verdict, all_said, judge, run_in_time};
+
+    #[test]
+    fn what_does_not_end_is_killed_with_its_children() {
+        // A shell that does not know how a group is named left the tests running, and was waited for without end.
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 60 & wait"]);
+        let ended = run_in_time(&mut command, Duration::from_millis(50));
+        assert!(matches!(ended.unwrap(), Ended::Late));
+    }
+
+    #[test]
+    fn what_does_not_end_is_late() {
+        let (sender, said) = channel();
+        sender.send("a".to_owned()).unwrap();
+        assert_eq!(all_said(&said, Duration::from_millis(1)), None);
+        sender.send("b".to_owned()).unwrap();
+        drop(sender);
+        assert_eq!(all_said(&said, Duration::from_mins(1)).unwrap(), "b");
+    }
 
     #[test]
     fn only_a_failing_test_kills() {
