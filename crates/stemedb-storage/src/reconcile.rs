@@ -227,11 +227,11 @@ fn create(engine: &Guarded, notes: &Notes) -> Result<()> {
     engine.commit(iter::once(format).collect(), Level::Durable)
 }
 
-/// Damage in an engine's notes on itself means that nothing else in it can be trusted.
+/// Damage in an engine's notes on itself means that nothing else in it can be trusted. An I/O error is none: it may be gone the next time.
 fn damaged<T>(outcome: Result<T>) -> Result<T> {
     outcome.map_err(|error| match error {
         Error::Corruption(corruption) => RebuildReason::Damaged(*corruption).into(),
-        Error::EngineFailed { engine, source } => {
+        Error::EngineFailed { engine, source } if !source.is::<std::io::Error>() => {
             RebuildReason::Unopenable { engine, source }.into()
         }
         error => error,

@@ -56,9 +56,11 @@ impl RedbEngine {
     fn prepared(opened: Result<Database, DatabaseError>) -> Result<Self, Fault> {
         let db = opened.map_err(opening)?;
         let engine = Self { db: Some(db) };
-        // A view of a table that does not exist yet is an error: this makes it exist.
-        if let Err(TableError::TableDoesNotExist(_)) = engine.begin_read()?.open_table(TABLE) {
-            engine.commit(Vec::new(), Level::Durable)?;
+        match engine.begin_read()?.open_table(TABLE) {
+            Ok(_) => {}
+            // A view of a table that does not exist yet is an error: this makes it exist.
+            Err(TableError::TableDoesNotExist(_)) => engine.commit(Vec::new(), Level::Durable)?,
+            Err(error) => return Err(table(error)),
         }
         Ok(engine)
     }
