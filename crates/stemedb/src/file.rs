@@ -25,7 +25,16 @@ pub(crate) fn io<T>(result: std::io::Result<T>, operation: &'static str, path: &
 
 /// The text of a small file; `None` where there is none.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
-    match fs::read(path) {
+    // Opening a pipe waits for somebody at its other end.
+    let is_file = fs::metadata(path).map(|it| it.is_file());
+    let content = match is_file {
+        Ok(false) => Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "is not a regular file",
+        )),
+        _ => fs::read(path),
+    };
+    match content {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => io(Err(error), "read", path),

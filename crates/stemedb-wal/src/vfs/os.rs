@@ -31,6 +31,11 @@ impl Default for OsVfs {
 
 impl Vfs for OsVfs {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Box<dyn VfsFile>> {
+        // Opening a pipe waits for somebody at its other end.
+        if mode != OpenMode::CreateNew && !fs::metadata(path)?.is_file() {
+            let text = "is not a regular file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let mut options = OpenOptions::new();
         options.read(true);
         match mode {

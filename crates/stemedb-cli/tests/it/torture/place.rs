@@ -158,3 +158,21 @@ fn a_copy_of_a_live_database_is_a_prefix_or_is_refused() {
     }
     eprintln!("{opened} copies opened, {refused} were refused and rebuilt");
 }
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_refused_and_not_waited_for() {
+    // Opening a pipe waits until somebody opens its other end: a database with one in it could neither be opened nor be interrupted.
+    for name in ["wal/0000000000000002.wal", "stemedb.marker"] {
+        let home = Home::with(&claims(3));
+        let path = home.path("stemedb-data").join(name);
+        if path.exists() {
+            fs::remove_file(&path).unwrap();
+        }
+        let made = Command::new("mkfifo").arg(&path).status();
+        if !made.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: mkfifo does not work here");
+            return;
+        }
+        home.run(["stats"]).failed(4, &[name, "not a regular file"]);
+    }
+}
