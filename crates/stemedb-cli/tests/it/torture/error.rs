@@ -132,12 +132,12 @@ fn judged(fault: &Fault, life: &Life, codes: &[i32]) -> Option<i32> {
         "{fault}: {code}, {words}"
     );
     assert_eq!(errors.len(), 1, "{fault}: {words}");
+    let is_of_output = errors[0].contains("/dev/stdout") || errors[0].contains("standard output");
     let named = errors[0].contains("/stemedb-data")
         || errors[0].contains("engine ")
-        || errors[0].contains("stemedb.toml")
-        || errors[0].contains("/dev/stdout");
+        || is_of_configuration
+        || is_of_output;
     assert!(named, "{fault}: no place in {words}");
-    let is_of_output = errors[0].contains("/dev/stdout") || errors[0].contains("standard output");
     assert!(
         errors[0].contains("; ") || is_of_output || is_of_configuration,
         "{fault}: no next step in {words}"
