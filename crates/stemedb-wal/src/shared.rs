@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::format::{GROUP_PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX, framed_bytes};
 use crate::sync::{Condvar, Mutex, MutexGuard, oneshot};
+use crate::sync_times::SyncTimes;
 use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo, Trust};
 
 /// What an append is answered with.
@@ -147,6 +148,7 @@ pub(crate) struct Shared {
     pub(crate) journal: JournalId,
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
+    pub(crate) sync_times: Arc<SyncTimes>,
     queue: Mutex<Queue>,
     arrived: Condvar,
     progress: Mutex<Progress>,
@@ -177,6 +179,7 @@ impl Shared {
             journal: log.journal(),
             directory: log.directory().to_owned(),
             options: log.options().clone(),
+            sync_times: Arc::clone(log.sync_times()),
             queue: Mutex::default(),
             arrived: Condvar::new(),
             progress: Mutex::new(Progress {

@@ -1,15 +1,15 @@
 //! A byte at a time, interrupted calls, slow syncs, clocks that jump, readers that are slow (cases 32, 35, 42, 58).
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::hooked::{Hook, HookedDisk};
 use crate::story::{directory, options, read, segment_count};
 use stemedb_testkit::disk::SimDisk;
 use stemedb_wal::vfs::Vfs;
-use stemedb_wal::{Durability, Log, Options, Start, Trust};
+use stemedb_wal::{Durability, JournalWatch, Log, Options, Start, SyncStats, Trust};
 
 fn empty() -> SimDisk {
     let disk = SimDisk::new();
@@ -107,10 +107,53 @@ fn syncs_of_five_seconds_slow_appends_down_and_lose_none() {
             }
         });
         assert!(disk.monotonic() > Duration::from_secs(5));
+        let watch = journal.watch();
         journal.close().unwrap();
+        // The simulated clock runs for other operations as well, by a millisecond each.
+        let five = Duration::from_secs(5)..Duration::from_secs(6);
+        let syncs = watch.sync_stats();
+        assert!(syncs.count >= 2 && syncs.pending.is_none(), "{syncs:?}");
+        assert!(five.contains(&syncs.last) && five.contains(&syncs.longest));
+        let count = u32::try_from(syncs.count).unwrap();
+        assert!(syncs.total >= five.start * count && syncs.total < five.end * count);
         disk.crash_into(&[]);
         assert_eq!(record_count(&disk), 160);
     }
+}
+
+/// Looks at what is known of fsyncs while one goes on: it runs when the zeros that it makes durable were written.
+#[derive(Debug, Default)]
+struct Onlooker(Mutex<Vec<SyncStats>>, OnceLock<JournalWatch>);
+
+impl Hook for Onlooker {
+    fn sync(&self) {
+        let seen = self.1.get().map(JournalWatch::sync_stats);
+        self.0.lock().unwrap().extend(seen);
+    }
+}
+
+#[test]
+fn an_fsync_is_seen_while_it_goes_on() {
+    let onlooker = Arc::new(Onlooker::default());
+    let disk = empty();
+    disk.set_sync_time(Duration::from_secs(5));
+    let hooked = Options {
+        vfs: Arc::new(HookedDisk {
+            disk: disk.clone(),
+            hook: Arc::clone(&onlooker),
+        }),
+        ..options(&disk)
+    };
+    let mut journal = hooked.open(directory()).unwrap();
+    assert_eq!(journal.watch().sync_stats(), SyncStats::default());
+    onlooker.1.set(journal.watch()).unwrap();
+    journal.append(*b"record").unwrap();
+    let seen = onlooker.0.lock().unwrap().clone();
+    let went_on = seen.first().and_then(|stats| stats.pending);
+    assert!(
+        went_on.is_some_and(|took| took >= Duration::from_secs(5)),
+        "{seen:?}"
+    );
 }
 
 #[test]
