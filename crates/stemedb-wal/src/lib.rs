@@ -65,6 +65,7 @@ mod recover;
 mod salvage;
 mod scan;
 mod shared;
+mod snapshot;
 mod spare;
 mod survey;
 #[cfg(not(shuttle))]
@@ -86,6 +87,7 @@ pub use reader::{Consumer, Interrupt, JournalReader, Start, Wake};
 pub use recover::{RecoveryReport, SegmentInfo, Torn};
 pub use salvage::{SalvageReport, salvage};
 pub use shared::Appended;
+pub use snapshot::SnapshotReport;
 pub use spare::{Spare, SpareRequest};
 pub use survey::{Damaged, Item, Link, walk};
 pub use types::{GroupHash, JournalId, Mark};
