@@ -52,6 +52,7 @@ mod decision;
 mod directory;
 mod error;
 pub mod format;
+mod gather;
 mod group;
 mod journal;
 mod log;
