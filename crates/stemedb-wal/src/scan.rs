@@ -136,13 +136,14 @@ impl Segment<'_> {
         }
     }
 
-    /// The first sound group at or behind `offset`, whatever chain it belongs to.
+    /// The first sound group that begins in a range, whatever chain it belongs to.
     ///
     /// Damage can hide where the next group begins, so every aligned offset is tried; the hash covers the offset, hence bytes within a
     /// payload that look like a group do not pass for one.
-    pub(crate) fn next_sound(&self, offset: usize, search: &mut Search) -> Option<Found> {
-        let mut at = offset.next_multiple_of(ALIGNMENT_BYTES);
-        while let Some(rest) = self.bytes.get(at..) {
+    fn next_sound(&self, range: Range<usize>, search: &mut Search) -> Option<Found> {
+        let mut at = range.start.next_multiple_of(ALIGNMENT_BYTES);
+        while at < range.end {
+            let rest = self.bytes.get(at..)?;
             let raw = rest.first_chunk::<GROUP_HEADER_BYTES>()?;
             search.step();
             if let Some(header) = GroupHeader::read(raw)
@@ -175,46 +176,62 @@ impl Segment<'_> {
             (found.header.previous == damaged.hash).then_some(found)
         });
         search.link = damaged.map(|damaged| damaged.hash);
-        let found = next.or_else(|| self.next_sound(offset + ALIGNMENT_BYTES, search));
+        let found = next.or_else(|| self.next_sound(offset + ALIGNMENT_BYTES..usize::MAX, search));
         search.link = None;
         found
     }
 
     /// What the sound groups at or behind `offset` say is durable, where the group that continues `chain` is damaged.
     ///
-    /// Behind the headers that still continue the chain everything counts that may be a group. Before that lie their payloads, which
-    /// whoever wrote the records has chosen: a group within is one that a damaged length swallows, and continues the last header.
+    /// A header that continues the chain says what lies up to its end: itself, and nothing else if its hash is right. If it is not, then
+    /// its length may be what is damaged, and swallow what follows: what whoever wrote the records has chosen lies there as well,
+    /// and of that only a group that continues this very header can be one. Behind the last such header everything counts that may
+    /// be a group.
     pub(crate) fn proven_durable_behind(&self, offset: u64, chain: ChainEnd) -> Proof {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let (end, last) = self.follow_headers(offset, chain);
+        let continued = self.follow_headers(offset, chain);
         let mut behind = Search {
             expected: Some(chain),
             ..Search::default()
         };
         let mut within = Search {
-            expected: Some(chain),
-            link: Some(last.hash),
             passes_unlinked: true,
-            ..Search::default()
+            ..behind.clone()
         };
-        let upto = self.durable_upto(end..usize::MAX, &mut behind);
-        let upto = upto.max(self.durable_upto(offset..end, &mut within));
+        let mut upto = continued.durable_upto;
+        upto = upto.max(self.durable_upto(continued.end..usize::MAX, &mut behind));
+        for (range, hash) in continued.damaged {
+            within.link = Some(hash);
+            upto = upto.max(self.durable_upto(range, &mut within));
+        }
         Proof {
             upto,
             gave_up: behind.gave_up || within.gave_up,
         }
     }
 
-    /// Where the headers end that continue a chain, whether or not their payloads are sound, and what the next one must continue.
-    fn follow_headers(&self, mut offset: usize, mut chain: ChainEnd) -> (usize, ChainEnd) {
-        while let Some(header) = self.header_at(offset)
+    /// Follows the headers that continue a chain, whether or not their groups are sound. None of them overlap, so each is hashed.
+    fn follow_headers(&self, offset: usize, mut chain: ChainEnd) -> Continued {
+        let mut continued = Continued {
+            durable_upto: None,
+            damaged: Vec::new(),
+            end: offset,
+        };
+        while let Some(header) = self.header_at(continued.end)
             && check_limits(&header).is_ok()
             && let Some(next) = chain.extend(&header)
         {
-            offset = offset.saturating_add(length(&header));
+            let start = continued.end;
+            continued.end = start.saturating_add(length(&header));
             chain = next;
+            if self.sound_at(start).is_some() {
+                continued.durable_upto = continued.durable_upto.max(Some(header.durable_upto));
+            } else {
+                let swallowed = start + ALIGNMENT_BYTES..continued.end;
+                continued.damaged.push((swallowed, header.hash));
+            }
         }
-        (offset, chain)
+        continued
     }
 
     fn header_at(&self, offset: usize) -> Option<GroupHeader> {
@@ -223,17 +240,26 @@ impl Segment<'_> {
     }
 
     /// The highest `durable_upto` of the sound groups that begin in a range.
-    fn durable_upto(&self, range: Range<usize>, search: &mut Search) -> Option<u64> {
-        let mut at = range.start;
+    fn durable_upto(&self, mut range: Range<usize>, search: &mut Search) -> Option<u64> {
         let mut upto = None;
-        while at < range.end
-            && let Some(found) = self.next_sound(at, search)
-        {
+        while let Some(found) = self.next_sound(range.clone(), search) {
             upto = upto.max(Some(found.header.durable_upto));
-            at = usize::try_from(found.end()).unwrap_or(usize::MAX);
+            search.link = Some(found.header.hash);
+            range.start = usize::try_from(found.end()).unwrap_or(usize::MAX);
         }
         upto
     }
+}
+
+/// The headers that continue a chain behind its first damaged group, that one's included.
+#[derive(Debug)]
+struct Continued {
+    /// The highest `durable_upto` of those whose groups are sound.
+    durable_upto: Option<u64>,
+    /// What the others may have swallowed, and their hashes.
+    damaged: Vec<(Range<usize>, GroupHash)>,
+    /// Where the last one ends.
+    end: usize,
 }
 
 /// What is known to have been durable, behind damage.
@@ -257,12 +283,12 @@ impl Proof {
 /// A payload can be made of nothing but bytes that look like group headers, each of a group as long as can be. To hash them all would
 /// take hours, so each search may hash a fixed number of bytes in vain, and some more for each step that it makes. What it cannot pay
 /// for it passes over, and says so.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Search {
     allowance_bytes: u64,
-    /// What is left for groups that continue the damaged one: no payload can have spent it.
+    /// What is left for groups that continue the one before them: no payload can have spent it.
     reserve_bytes: u64,
-    /// Hash of the damaged group, where its header gives one.
+    /// Hash of the damaged group, where its header gives one, or of the one that was found last.
     link: Option<GroupHash>,
     /// Nothing but a group that continues the damaged one is missed, if it cannot be paid for.
     passes_unlinked: bool,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::format::{GROUP_PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX, framed_bytes};
-use crate::sync::{Condvar, Mutex, MutexGuard, oneshot};
-use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo, Trust};
+use crate::queue::{Gate, Offer, Part, Queue, Request};
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo};
 
 /// What an append is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,94 +29,6 @@ impl Appended {
 }
 
 pub(crate) type Answer = Result<Appended, AppendError>;
-
-/// Records that go into one group together.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) records: Vec<Vec<u8>>,
-    pub(crate) trust: Trust,
-    pub(crate) framed_bytes: usize,
-    pub(crate) reply: Reply,
-}
-
-/// Who is told of the outcome.
-pub(crate) enum Reply {
-    Channel(oneshot::Sender<Answer>),
-    Call(Box<dyn FnOnce(Answer) + Send>),
-}
-
-impl Reply {
-    pub(crate) fn send(self, answer: Answer) {
-        match self {
-            // Whoever stopped waiting for the answer gets none.
-            Self::Channel(sender) => drop(sender.send(answer)),
-            Self::Call(call) => call(answer),
-        }
-    }
-}
-
-impl std::fmt::Debug for Reply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Channel(_) => "Channel",
-            Self::Call(_) => "Call",
-        })
-    }
-}
-
-impl Request {
-    /// Checks the limits before a byte is written.
-    pub(crate) fn new(
-        records: Vec<Vec<u8>>,
-        trust: Trust,
-        reply: Reply,
-    ) -> Result<Self, (Reply, AppendError)> {
-        if records.is_empty() {
-            return Err((reply, AppendError::Empty));
-        }
-        let mut total: usize = 0;
-        let mut longest = 0;
-        for record in &records {
-            longest = longest.max(record.len());
-            total = total.saturating_add(framed_bytes(record.len()));
-        }
-        let limits = [
-            (longest, RECORD_BYTES_MAX),
-            (total, GROUP_PAYLOAD_BYTES_MAX),
-        ];
-        if let Some((bytes, bytes_max)) = limits.into_iter().find(|(bytes, max)| bytes > max) {
-            return Err((reply, AppendError::TooLarge { bytes, bytes_max }));
-        }
-        Ok(Self {
-            records,
-            trust,
-            framed_bytes: total,
-            reply,
-        })
-    }
-}
-
-/// Whether the consumer of the journal keeps up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Gate {
-    /// It does, or there is none.
-    #[default]
-    Open,
-    /// It is too far behind: appends wait.
-    Waiting,
-    /// It is too far behind and has failed: appends are refused.
-    Refusing { behind_bytes: u64, limit_bytes: u64 },
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    requests: VecDeque<Request>,
-    framed_bytes: usize,
-    gate: Gate,
-    /// Those who wait for room; they are told to try again.
-    waiting: Vec<oneshot::Sender<()>>,
-    closed: bool,
-}
 
 /// What is durable.
 #[derive(Clone, Debug)]
@@ -156,19 +68,11 @@ pub(crate) struct Shared {
 /// What the log thread does next.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Requests(Vec<Request>),
+    Group(Vec<Part>),
     /// Nothing arrived for as long as was asked for.
     Idle,
     /// The journal closes, and nothing is left to write.
     Close,
-}
-
-/// What became of a request that was offered.
-pub(crate) enum Offer {
-    Taken,
-    /// There is no room: wait for the signal, then offer it again.
-    Full(Request, oneshot::Receiver<()>),
-    Refused(Request, AppendError),
 }
 
 impl Shared {
@@ -177,7 +81,11 @@ impl Shared {
             journal: log.journal(),
             directory: log.directory().to_owned(),
             options: log.options().clone(),
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue::new(
+                log.begin_group().next_sequence(),
+                log.options().durability,
+                log.options().queue_bytes_max,
+            )),
             arrived: Condvar::new(),
             progress: Mutex::new(Progress {
                 head: log.head(),
@@ -202,46 +110,29 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Offers a request to the log thread. One request is always taken where nothing else waits, however large it is.
+    /// Offers a request to the log thread.
     pub(crate) fn offer(&self, request: Request) -> Offer {
         let mut queue = self.queue();
-        if queue.closed {
-            return Offer::Refused(request, AppendError::Closed);
+        let offer = queue.offer(request);
+        // Waking somebody is a system call, also where nobody sleeps.
+        if std::mem::take(&mut queue.is_awaited) {
+            drop(queue);
+            self.arrived.notify_one();
         }
-        if let Gate::Refusing {
-            behind_bytes,
-            limit_bytes,
-        } = queue.gate
-        {
-            let error = AppendError::Backpressure {
-                behind_bytes,
-                limit_bytes,
-            };
-            return Offer::Refused(request, error);
-        }
-        let room = queue.framed_bytes + request.framed_bytes <= self.options.queue_bytes_max
-            || queue.requests.is_empty();
-        if queue.gate == Gate::Waiting || !room {
-            let (signal, signalled) = oneshot::channel();
-            queue.waiting.push(signal);
-            return Offer::Full(request, signalled);
-        }
-        queue.framed_bytes += request.framed_bytes;
-        queue.requests.push_back(request);
-        self.arrived.notify_one();
-        Offer::Taken
+        offer
     }
 
     /// Waits for requests and takes as many as fit one group.
     pub(crate) fn next_work(&self, timeout: Option<Duration>) -> Work {
         let mut queue = self.queue();
         loop {
-            if !queue.requests.is_empty() {
-                return Work::Requests(queue.take_group());
+            if !queue.is_empty() {
+                return Work::Group(queue.take_group());
             }
             if queue.closed {
                 return Work::Close;
             }
+            queue.is_awaited = true;
             queue = match timeout {
                 None => self
                     .arrived
@@ -252,7 +143,7 @@ impl Shared {
                         .arrived
                         .wait_timeout(queue, timeout)
                         .unwrap_or_else(PoisonError::into_inner);
-                    if result.timed_out() && queue.requests.is_empty() && !queue.closed {
+                    if result.timed_out() && queue.is_empty() && !queue.closed {
                         return Work::Idle;
                     }
                     queue
@@ -299,7 +190,9 @@ impl Shared {
     pub(crate) fn ended(&self) {
         let is_asked_for = self.queue().closed;
         self.close_queue();
-        self.queue().requests.clear();
+        // Ordering: what is dropped here wakes others, who may take the lock.
+        let unwritten = self.queue().clear();
+        drop(unwritten);
         let mut progress = self.progress();
         if !is_asked_for {
             progress.failure.get_or_insert(AppendError::Closed);
@@ -360,38 +253,7 @@ impl Shared {
     }
 
     fn regulate(&self, progress: &Progress) {
-        let gate = progress.gate();
-        let mut queue = self.queue();
-        if queue.gate != gate {
-            queue.gate = gate;
-            queue.signal_waiting();
-        }
-    }
-}
-
-impl Queue {
-    /// The first request, and those behind it that fit the same group.
-    fn take_group(&mut self) -> Vec<Request> {
-        let mut taken = Vec::new();
-        let mut framed_bytes = 0;
-        while let Some(request) = self.requests.front() {
-            framed_bytes += request.framed_bytes;
-            if framed_bytes > GROUP_PAYLOAD_BYTES_MAX && !taken.is_empty() {
-                break;
-            }
-            taken.extend(self.requests.pop_front());
-        }
-        let taken_bytes: usize = taken.iter().map(|request| request.framed_bytes).sum();
-        self.framed_bytes -= taken_bytes;
-        self.signal_waiting();
-        taken
-    }
-
-    fn signal_waiting(&mut self) {
-        for signal in self.waiting.drain(..) {
-            // Whoever stopped waiting needs no signal.
-            drop(signal.send(()));
-        }
+        self.queue().set_gate(progress.gate());
     }
 }
 

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::shared::{Appended, Request, Shared, Work};
+use crate::queue::Part;
+use crate::shared::{Shared, Work};
 use crate::sync::thread::{self, JoinHandle};
 use crate::{AppendError, Durability, Group, Log, Spare};
 
@@ -22,7 +23,7 @@ pub(crate) fn run(log: Log, shared: &Arc<Shared>) -> Result<(), AppendError> {
     };
     loop {
         match shared.next_work(driver.timeout()) {
-            Work::Requests(requests) => driver.append(requests),
+            Work::Group(parts) => driver.append(parts),
             Work::Idle => driver.idle(),
             Work::Close => return driver.close(),
         }
@@ -70,29 +71,18 @@ impl Driver<'_> {
         self.log.options().vfs.monotonic()
     }
 
-    fn append(&mut self, requests: Vec<Request>) {
-        let mut builder = self.log.begin_group();
-        let mut replies = Vec::with_capacity(requests.len());
-        let durability = self.log.options().durability;
-        for request in requests {
-            let appended = Appended {
-                first_sequence: builder.next_sequence(),
-                records: u32::try_from(request.records.len()).unwrap_or(u32::MAX),
-                durability,
-            };
-            for record in &request.records {
-                builder.push(record, request.trust);
-            }
-            replies.push((request.reply, appended));
-        }
-        self.join_spare(builder.payload_bytes());
-        let result = self.log.write(builder).and_then(|group| self.settle(group));
+    fn append(&mut self, parts: Vec<Part>) {
+        let Some((group, answers)) = Part::join(parts) else {
+            return;
+        };
+        self.join_spare(group.payload_bytes());
+        let result = self.log.write(group).and_then(|group| self.settle(group));
         if let Err(error) = &result {
             self.report(error);
             self.sync_what_was_acknowledged();
         }
-        for (reply, appended) in replies {
-            reply.send(result.clone().map(|()| appended));
+        for answers in answers {
+            answers.send(&result);
         }
         self.prepare_spare();
     }

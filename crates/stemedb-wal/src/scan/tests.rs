@@ -96,7 +96,8 @@ fn proof_behind(bytes: &Chained, offset: usize) -> Proof {
 }
 
 fn next_sound(bytes: &Chained, offset: usize) -> Option<Found> {
-    bytes.segment().next_sound(offset, &mut Search::default())
+    let range = offset..usize::MAX;
+    bytes.segment().next_sound(range, &mut Search::default())
 }
 
 #[test]
@@ -239,7 +240,12 @@ fn a_search_within_a_crafted_payload_gives_up_in_time_and_says_so() {
     );
     assert!(proof.says_durable(1), "what is not known may be so");
     let mut search = Search::default();
-    assert!(bytes.segment().next_sound(144, &mut search).is_none());
+    assert!(
+        bytes
+            .segment()
+            .next_sound(144..usize::MAX, &mut search)
+            .is_none()
+    );
     let granted = Search::VAIN_BYTES + Search::VAIN_BYTES_PER_BYTE * bytes.bytes.len() as u64;
     assert!(search.allowance_bytes < granted, "something was paid for");
 }
@@ -256,7 +262,7 @@ fn a_crafted_payload_that_was_torn_is_a_torn_tail() {
         upto: None,
         gave_up: false,
     };
-    assert_eq!(bytes.flipped(120).proof(), none);
+    assert_eq!(bytes.flipped(120).proof(), proven(0), "the second is sound");
     let second = bytes.starts[1] - SEGMENT_HEADER_BYTES;
     let both = bytes.flipped(120).flipped(second + 120);
     assert_eq!(both.proof(), none, "written ahead under an interval");
@@ -288,6 +294,59 @@ fn a_crafted_payload_hides_no_witness_wherever_the_damage_is() {
     let second = bytes.starts[1] - SEGMENT_HEADER_BYTES;
     let both = bytes.flipped(120).flipped(second + 1);
     assert!(both.proof().says_durable(1), "the next one is bad as well");
+}
+
+/// A record full of what looks like headers of groups, each as long as said.
+fn claiming(bytes: usize, payload_bytes: u32) -> Vec<u8> {
+    let header = GroupHeader {
+        payload_bytes,
+        number: 2,
+        first_sequence: 2,
+        records: 1,
+        flags: 0,
+        durable_upto: 1,
+        arrived_at_ms: 0,
+        previous: GroupHash::ZERO,
+        hash: GroupHash::ZERO,
+    };
+    header.encode()[..48].repeat(bytes / 48)
+}
+
+/// A group, others behind it, and zeros; the records claim so much that nothing is left to pay for the groups with.
+fn spending(first_kib: usize, next_kib: usize, durable_upto: &[u64]) -> Chained {
+    let claim = u32::try_from(next_kib << 9).unwrap();
+    let mut bytes = Chained::new().group(&claiming(first_kib << 10, claim), 0);
+    for upto in durable_upto {
+        bytes = bytes.group(&claiming(next_kib << 10, claim), *upto);
+    }
+    bytes.and(&vec![0; 3 << 20])
+}
+
+#[test]
+fn a_crafted_payload_hides_no_witness_that_it_leaves_nothing_to_pay_for() {
+    // Groups that continue the damaged one were looked for like any other bytes that look like groups. Those within its payload, each of
+    // which claims half a mebibyte, had spent what may be hashed in vain, and the groups behind it were passed over: a damaged
+    // acknowledged record counted as a torn tail.
+    for durable_upto in [&[1][..], &[1, 2, 3], &[0, 0, 1]] {
+        let bytes = spending(2 << 10, 1 << 10, durable_upto);
+        let last = durable_upto.iter().copied().max().unwrap();
+        assert_eq!(bytes.flipped(120).proof(), proven(last));
+        for offset in [0, 4, 5, 6, 8, 16, 24, 28, 32, 40, 48, 80, 1 << 20] {
+            let proof = bytes.flipped(offset).proof();
+            assert!(proof.says_durable(1), "{durable_upto:?}, byte {offset}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_length_that_swallows_several_groups_hides_none_of_them() {
+    let bytes = spending(800, 28, &[0, 1, 1]);
+    let damaged = bytes.flipped(6);
+    let header = damaged.segment().header_at(SEGMENT_HEADER_BYTES).unwrap();
+    let end = SEGMENT_HEADER_BYTES + length(&header);
+    assert_eq!(end, bytes.starts[1] + (64 << 10));
+    assert!(bytes.starts[3] < end);
+    assert!(damaged.proof().says_durable(1));
 }
 
 #[test]
