@@ -20,7 +20,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use split::{Chunk, Content, Splitter, lines};
+pub(crate) use split::{Chunk, Content, Pace, Splitter, lines};
 
 /// What stands for standard input among file names.
 const STDIN: &str = "-";
@@ -80,14 +80,21 @@ pub(crate) fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Opens `path` and undoes its compression; `read` counts the bytes that are taken from it.
-pub(crate) fn open(path: &Path, read: Arc<AtomicU64>) -> io::Result<Stream> {
-    let source: Stream = if path == Path::new(STDIN) {
-        Box::new(io::stdin())
+/// Opens `path`, undoes its compression, and cuts it; `read` counts the bytes that are taken from it.
+pub(crate) fn open(path: &Path, read: Arc<AtomicU64>) -> io::Result<Splitter<Stream>> {
+    let (source, pace): (Stream, Pace) = if path == Path::new(STDIN) {
+        (Box::new(io::stdin()), Pace::AsTheyCome)
     } else {
-        Box::new(file::open(path)?)
+        let file = file::open(path)?;
+        let pace = if file.metadata()?.is_file() {
+            Pace::ManyAtOnce
+        } else {
+            Pace::AsTheyCome
+        };
+        (Box::new(file), pace)
     };
-    decompress(Counted { source, read })
+    let stream = decompress(Counted { source, read })?;
+    Ok(Splitter::new(stream, pace))
 }
 
 /// Undoes the compression that the first bytes of `source` announce.

@@ -6,7 +6,7 @@
 use crate::{
     invalid::{Invalid, Reason},
     key::{self, PublicKey},
-    limits,
+    limits, word,
 };
 
 #[cfg(test)]
@@ -205,12 +205,12 @@ fn check_name(text: &str, max: usize) -> Result<(), Reason> {
     }
     check_length(text, max)?;
     // Bytes of a longer UTF-8 sequence are all above U+007F, so bytes can stand for characters here.
-    match text
-        .bytes()
-        .enumerate()
-        .find(|(_, byte)| byte.is_ascii_control())
-    {
-        Some((at, code)) => Err(Reason::ControlCharacter { code, at }),
+    let bytes = text.as_bytes();
+    let at = word::find(bytes, |word| {
+        word::less(word, b' ') | word::equal(word, 0x7f)
+    });
+    match at.and_then(|at| bytes.get(at).zip(Some(at))) {
+        Some((&code, at)) => Err(Reason::ControlCharacter { code, at }),
         None => Ok(()),
     }
 }

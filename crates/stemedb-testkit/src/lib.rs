@@ -5,6 +5,7 @@
 //! - [`cases`]: the table of failure cases, and the commands that prove them.
 //! - [`disk`]: a disk in memory, behind the journal's `Vfs`, that fails and loses power when it is told to.
 //! - [`engine`]: engines of a store that fail, die, stall, forget, and lie.
+//! - [`log`]: the warnings of a piece of work.
 //! - [`oracle`]: what must be true after every recovery, for every harness.
 //! - [`record`]: strategies of proptest for records of every kind, signed ones among them.
 //!
@@ -14,5 +15,6 @@
 pub mod cases;
 pub mod disk;
 pub mod engine;
+pub mod log;
 pub mod oracle;
 pub mod record;

@@ -1,9 +1,10 @@
-//! Long proofs of `StemeDB` that no `cargo test` runs: the soak, the mutants, and the table of failure cases.
+//! Long proofs of `StemeDB` that no `cargo test` runs: the soak, the mutants, the table of failure cases, the counts of instructions.
 //!
 //! `soak` has a child process use a database while its parent kills it, starves it of disk and checks what is left.
 //! `cases` runs the commands that prove the failure cases of `docs/DURABILITY.md`.
 //! `mutants` breaks a copy of the code in one place after the other, and demands that a test notices.
-//! Both end with 0 where all is well, with 1 where a promise is broken, and with 2 where they could not do their work.
+//! `instructions` counts what a record costs, and compares it with a file.
+//! They end with 0 where all is well, with 1 where a promise is broken, and with 2 where they could not do their work.
 
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod clock;
 mod evidence;
 mod failure;
+mod instructions;
 mod mutants;
 mod output;
 mod soak;
@@ -37,6 +39,11 @@ enum Command {
         /// The cases, by their numbers; all of them by default.
         numbers: Vec<u32>,
     },
+    /// Count the instructions per record under valgrind, and compare them with docs/instructions.tsv.
+    Instructions(instructions::Options),
+    /// The process that is counted.
+    #[command(hide = true)]
+    InstructionsChild(instructions::ChildOptions),
     /// Break a copy of the code in one place after the other; a test must fail each time.
     Mutants(mutants::Options),
 }
@@ -46,6 +53,8 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::run(&options),
         Command::Cases { numbers } => evidence::run(&numbers),
         Command::SoakChild(options) => return soak::run_child(&options),
+        Command::Instructions(options) => instructions::run(&options),
+        Command::InstructionsChild(options) => instructions::run_child(&options),
         Command::Mutants(options) => mutants::run(&options),
     };
     match result {

@@ -42,8 +42,15 @@ impl GroupBuilder {
     /// Begins a group whose first record gets `first_sequence`.
     #[must_use]
     pub fn new(first_sequence: u64) -> Self {
+        Self::with_room_for(first_sequence, 0)
+    }
+
+    /// The same, with a buffer that need not grow before the payload is longer than that.
+    pub(crate) fn with_room_for(first_sequence: u64, payload_bytes: usize) -> Self {
+        let mut bytes = Vec::with_capacity(FRONT_BYTES + payload_bytes);
+        bytes.resize(FRONT_BYTES, 0);
         Self {
-            bytes: vec![0; FRONT_BYTES],
+            bytes,
             first_sequence,
             records: 0,
         }
@@ -59,6 +66,12 @@ impl GroupBuilder {
     #[must_use]
     pub fn records(&self) -> u32 {
         self.records
+    }
+
+    /// Sequence of the first record.
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        self.first_sequence
     }
 
     /// Sequence that the next record gets. Where the numbers are used up it stays at the last one, and the group cannot be written.
@@ -93,6 +106,53 @@ impl GroupBuilder {
         self.records += 1;
     }
 
+    /// Adds the records of another group behind those of this one, whatever their numbers were.
+    ///
+    /// # Panics
+    ///
+    /// If they do not fit the group: the caller has checked it.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        assert!(
+            self.payload_bytes() + other.payload_bytes() <= GROUP_PAYLOAD_BYTES_MAX,
+            "a group is within its limit"
+        );
+        let (from, first_sequence) = (self.bytes.len(), self.next_sequence());
+        self.bytes.extend_from_slice(other.payload());
+        self.records += other.records;
+        self.renumber_from(from, first_sequence);
+    }
+
+    /// Numbers its records anew: they were framed before it was known where they go.
+    pub(crate) fn renumber(&mut self, first_sequence: u64) {
+        if self.first_sequence != first_sequence {
+            self.first_sequence = first_sequence;
+            self.renumber_from(FRONT_BYTES, first_sequence);
+        }
+    }
+
+    fn renumber_from(&mut self, from: usize, first_sequence: u64) {
+        let mut rest = self.bytes.get_mut(from..).unwrap_or_default();
+        let mut sequence = first_sequence;
+        while let Some((length, numbered)) = rest.split_first_chunk_mut::<4>() {
+            let Some((_, numbered)) = numbered.split_first_chunk_mut::<4>() else {
+                break;
+            };
+            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let Some((number, after)) = numbered.split_first_chunk_mut::<8>() else {
+                break;
+            };
+            *number = sequence.to_le_bytes();
+            sequence = sequence.saturating_add(1);
+            rest = after
+                .get_mut(framed_bytes(length) - RECORD_HEADER_BYTES..)
+                .unwrap_or_default();
+        }
+    }
+
+    fn payload(&self) -> &[u8] {
+        self.bytes.get(FRONT_BYTES..).unwrap_or_default()
+    }
+
     /// Completes the group for the place where it will lie.
     pub(crate) fn finish(mut self, fixed: GroupFields, place: Place) -> SealedGroup {
         let payload_bytes = u32::try_from(self.payload_bytes()).unwrap_or(u32::MAX);
@@ -111,8 +171,7 @@ impl GroupBuilder {
             header.durable_upto < header.number,
             "a group never vouches for itself"
         );
-        let payload = self.bytes.get(FRONT_BYTES..).unwrap_or_default();
-        header.hash = group_hash(place, &header.encode(), payload);
+        header.hash = group_hash(place, &header.encode(), self.payload());
         let encoded = header.encode();
         for (to, from) in self
             .bytes
@@ -165,7 +224,11 @@ impl SealedGroup {
         &self.header
     }
 
-    pub(crate) fn into_group(self) -> Group {
+    /// The group as readers get it. They keep it for a while: room that it did not need is given back.
+    pub(crate) fn into_group(mut self) -> Group {
+        if self.bytes.capacity() / 2 > self.bytes.len() {
+            self.bytes.shrink_to_fit();
+        }
         Group {
             header: self.header,
             place: self.place,

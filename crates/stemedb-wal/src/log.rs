@@ -306,12 +306,14 @@ impl Log {
         self.check_healthy()?;
         let chain = self.recovered.chain;
         let records = u64::from(builder.records());
+        // A group that was refused takes its numbers with it, and those behind it are refused as well.
+        let is_next = builder.first_sequence() == chain.next_sequence;
         let numbers_left = chain.next_group < u64::MAX - 1
             && chain
                 .next_sequence
                 .checked_add(records)
                 .is_some_and(|next| next < u64::MAX);
-        if !numbers_left {
+        if !is_next || !numbers_left {
             return Err(AppendError::Exhausted {
                 what: "sequence or group",
             });

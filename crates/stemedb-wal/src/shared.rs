@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::format::{GROUP_PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX, framed_bytes};
-use crate::sync::{Condvar, Mutex, MutexGuard, oneshot};
+use crate::gather::Gathering;
+use crate::queue::{Gate, Offer, Part, Queue, Request};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sync_times::SyncTimes;
-use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo, Trust};
+use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo};
 
 /// What an append is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,94 +31,6 @@ impl Appended {
 }
 
 pub(crate) type Answer = Result<Appended, AppendError>;
-
-/// Records that go into one group together.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) records: Vec<Vec<u8>>,
-    pub(crate) trust: Trust,
-    pub(crate) framed_bytes: usize,
-    pub(crate) reply: Reply,
-}
-
-/// Who is told of the outcome.
-pub(crate) enum Reply {
-    Channel(oneshot::Sender<Answer>),
-    Call(Box<dyn FnOnce(Answer) + Send>),
-}
-
-impl Reply {
-    pub(crate) fn send(self, answer: Answer) {
-        match self {
-            // Whoever stopped waiting for the answer gets none.
-            Self::Channel(sender) => drop(sender.send(answer)),
-            Self::Call(call) => call(answer),
-        }
-    }
-}
-
-impl std::fmt::Debug for Reply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Channel(_) => "Channel",
-            Self::Call(_) => "Call",
-        })
-    }
-}
-
-impl Request {
-    /// Checks the limits before a byte is written.
-    pub(crate) fn new(
-        records: Vec<Vec<u8>>,
-        trust: Trust,
-        reply: Reply,
-    ) -> Result<Self, (Reply, AppendError)> {
-        if records.is_empty() {
-            return Err((reply, AppendError::Empty));
-        }
-        let mut total: usize = 0;
-        let mut longest = 0;
-        for record in &records {
-            longest = longest.max(record.len());
-            total = total.saturating_add(framed_bytes(record.len()));
-        }
-        let limits = [
-            (longest, RECORD_BYTES_MAX),
-            (total, GROUP_PAYLOAD_BYTES_MAX),
-        ];
-        if let Some((bytes, bytes_max)) = limits.into_iter().find(|(bytes, max)| bytes > max) {
-            return Err((reply, AppendError::TooLarge { bytes, bytes_max }));
-        }
-        Ok(Self {
-            records,
-            trust,
-            framed_bytes: total,
-            reply,
-        })
-    }
-}
-
-/// Whether the consumer of the journal keeps up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Gate {
-    /// It does, or there is none.
-    #[default]
-    Open,
-    /// It is too far behind: appends wait.
-    Waiting,
-    /// It is too far behind and has failed: appends are refused.
-    Refusing { behind_bytes: u64, limit_bytes: u64 },
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    requests: VecDeque<Request>,
-    framed_bytes: usize,
-    gate: Gate,
-    /// Those who wait for room; they are told to try again.
-    waiting: Vec<oneshot::Sender<()>>,
-    closed: bool,
-}
 
 /// What is durable.
 #[derive(Clone, Debug)]
@@ -158,19 +71,11 @@ pub(crate) struct Shared {
 /// What the log thread does next.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Requests(Vec<Request>),
+    Group(Vec<Part>),
     /// Nothing arrived for as long as was asked for.
     Idle,
     /// The journal closes, and nothing is left to write.
     Close,
-}
-
-/// What became of a request that was offered.
-pub(crate) enum Offer {
-    Taken,
-    /// There is no room: wait for the signal, then offer it again.
-    Full(Request, oneshot::Receiver<()>),
-    Refused(Request, AppendError),
 }
 
 impl Shared {
@@ -180,7 +85,11 @@ impl Shared {
             directory: log.directory().to_owned(),
             options: log.options().clone(),
             sync_times: Arc::clone(log.sync_times()),
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue::new(
+                log.begin_group().next_sequence(),
+                log.options().durability,
+                log.options().queue_bytes_max,
+            )),
             arrived: Condvar::new(),
             progress: Mutex::new(Progress {
                 head: log.head(),
@@ -205,63 +114,61 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Offers a request to the log thread. One request is always taken where nothing else waits, however large it is.
+    /// Offers a request to the log thread.
     pub(crate) fn offer(&self, request: Request) -> Offer {
         let mut queue = self.queue();
-        if queue.closed {
-            return Offer::Refused(request, AppendError::Closed);
+        let offer = queue.offer(request);
+        if queue.take_wake_up() {
+            drop(queue);
+            self.arrived.notify_one();
         }
-        if let Gate::Refusing {
-            behind_bytes,
-            limit_bytes,
-        } = queue.gate
-        {
-            let error = AppendError::Backpressure {
-                behind_bytes,
-                limit_bytes,
-            };
-            return Offer::Refused(request, error);
-        }
-        let room = queue.framed_bytes + request.framed_bytes <= self.options.queue_bytes_max
-            || queue.requests.is_empty();
-        if queue.gate == Gate::Waiting || !room {
-            let (signal, signalled) = oneshot::channel();
-            queue.waiting.push(signal);
-            return Offer::Full(request, signalled);
-        }
-        queue.framed_bytes += request.framed_bytes;
-        queue.requests.push_back(request);
-        self.arrived.notify_one();
-        Offer::Taken
+        offer
     }
 
     /// Waits for requests and takes as many as fit one group.
-    pub(crate) fn next_work(&self, timeout: Option<Duration>) -> Work {
+    pub(crate) fn next_work(&self, timeout: Option<Duration>, gathering: &mut Gathering) -> Work {
         let mut queue = self.queue();
-        loop {
-            if !queue.requests.is_empty() {
-                return Work::Requests(queue.take_group());
-            }
+        while queue.is_empty() {
             if queue.closed {
                 return Work::Close;
             }
-            queue = match timeout {
-                None => self
-                    .arrived
-                    .wait(queue)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(timeout) => {
-                    let (queue, result) = self
-                        .arrived
-                        .wait_timeout(queue, timeout)
-                        .unwrap_or_else(PoisonError::into_inner);
-                    if result.timed_out() && queue.requests.is_empty() && !queue.closed {
-                        return Work::Idle;
-                    }
-                    queue
-                }
-            };
+            queue.await_requests(1);
+            let is_over;
+            (queue, is_over) = self.wait_arrived(queue, timeout);
+            if is_over && queue.is_empty() && !queue.closed {
+                return Work::Idle;
+            }
         }
+        if let Some(gather) = gathering.next() {
+            if queue.requests() < gather.requests && !queue.closed {
+                queue.await_requests(gather.requests);
+                (queue, _) = self.wait_arrived(queue, Some(gather.limit));
+            }
+            gathering.end(gather, queue.requests());
+        }
+        Work::Group(queue.take_group())
+    }
+
+    /// Waits until the log thread is woken; gives whether the time was over.
+    fn wait_arrived<'a>(
+        &self,
+        queue: MutexGuard<'a, Queue>,
+        timeout: Option<Duration>,
+    ) -> (MutexGuard<'a, Queue>, bool) {
+        let Some(timeout) = timeout else {
+            let queue = self.arrived.wait(queue);
+            return (queue.unwrap_or_else(PoisonError::into_inner), false);
+        };
+        let (queue, result) = self
+            .arrived
+            .wait_timeout(queue, timeout)
+            .unwrap_or_else(PoisonError::into_inner);
+        (queue, result.timed_out())
+    }
+
+    /// How many requests wait for the log thread.
+    pub(crate) fn queued_requests(&self) -> usize {
+        self.queue().requests()
     }
 
     /// Takes no more requests; those that were taken are still written.
@@ -302,7 +209,9 @@ impl Shared {
     pub(crate) fn ended(&self) {
         let is_asked_for = self.queue().closed;
         self.close_queue();
-        self.queue().requests.clear();
+        // Ordering: what is dropped here wakes others, who may take the lock.
+        let unwritten = self.queue().clear();
+        drop(unwritten);
         let mut progress = self.progress();
         if !is_asked_for {
             progress.failure.get_or_insert(AppendError::Closed);
@@ -363,38 +272,7 @@ impl Shared {
     }
 
     fn regulate(&self, progress: &Progress) {
-        let gate = progress.gate();
-        let mut queue = self.queue();
-        if queue.gate != gate {
-            queue.gate = gate;
-            queue.signal_waiting();
-        }
-    }
-}
-
-impl Queue {
-    /// The first request, and those behind it that fit the same group.
-    fn take_group(&mut self) -> Vec<Request> {
-        let mut taken = Vec::new();
-        let mut framed_bytes = 0;
-        while let Some(request) = self.requests.front() {
-            framed_bytes += request.framed_bytes;
-            if framed_bytes > GROUP_PAYLOAD_BYTES_MAX && !taken.is_empty() {
-                break;
-            }
-            taken.extend(self.requests.pop_front());
-        }
-        let taken_bytes: usize = taken.iter().map(|request| request.framed_bytes).sum();
-        self.framed_bytes -= taken_bytes;
-        self.signal_waiting();
-        taken
-    }
-
-    fn signal_waiting(&mut self) {
-        for signal in self.waiting.drain(..) {
-            // Whoever stopped waiting needs no signal.
-            drop(signal.send(()));
-        }
+        self.queue().set_gate(progress.gate());
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     args::Sign,
     failure::{Exit, Failure, chain},
     file,
-    input::{self, Chunk, Content, Splitter, lines},
+    input::{self, Chunk, Content, lines},
     output::{Output, say},
     text::counted,
 };
@@ -58,7 +58,7 @@ fn read_key(path: &Path) -> Result<SigningKey, Failure> {
 fn sign_file(output: &mut Output, key: &SigningKey, path: &Path) -> Result<u64, Failure> {
     let name = input::name(path);
     let unreadable = |error| Failure::file(Exit::Found, &name, &error);
-    let mut splitter = Splitter::new(input::open(path, Arc::default()).map_err(unreadable)?);
+    let mut splitter = input::open(path, Arc::default()).map_err(unreadable)?;
     let mut refused = 0;
     while let Some(chunk) = splitter.next_chunk().map_err(unreadable)? {
         refused += sign_chunk(output, key, &name, &chunk)?;

@@ -2,10 +2,11 @@
 
 use std::io::{self, Read};
 
+use memchr::{memchr, memchr_iter, memrchr};
 use stemedb::limits::LINE_BYTES_MAX;
 
 /// Bytes that are asked for at once.
-const READ_BYTES: usize = 512 * 1024;
+pub(super) const READ_BYTES: usize = 512 * 1024;
 
 /// The mark that some editors put before UTF-8; it is no part of the first line.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -47,31 +48,44 @@ enum Stream {
     Failed(io::Error),
 }
 
+/// When lines are passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As soon as one read has completed a line, so that records from a pipe do not wait for more to come.
+    AsTheyCome,
+    /// Many at once, since reading on does not wait for anybody: from a file.
+    ManyAtOnce,
+}
+
 /// Cuts what `reader` gives into chunks.
 ///
-/// It holds at most [`LINE_BYTES_MAX`] + [`READ_BYTES`] bytes. What one read gives is passed on as soon
-/// as it completes a line, so that records from a pipe do not wait for more to come.
+/// It holds at most [`LINE_BYTES_MAX`] + [`READ_BYTES`] bytes.
 #[derive(Debug)]
 pub(crate) struct Splitter<R> {
     reader: R,
+    pace: Pace,
     state: State,
     stream: Stream,
-    /// Bytes of lines that were not passed on yet.
-    pending: Vec<u8>,
-    /// How much of `pending` is known to be without a line feed.
+    /// What was read stands at its beginning, the rest is room.
+    buffer: Vec<u8>,
+    /// How much of `buffer` was read and not passed on yet.
+    filled: usize,
+    /// How much of that is known to be without a line feed.
     scanned: usize,
-    /// The number of the line with which `pending` begins.
+    /// The number of the line with which `buffer` begins.
     line: u64,
 }
 
 impl<R: Read> Splitter<R> {
     /// Cuts what `reader` gives.
-    pub(crate) const fn new(reader: R) -> Self {
+    pub(crate) const fn new(reader: R, pace: Pace) -> Self {
         Self {
             reader,
+            pace,
             state: State::Beginning,
             stream: Stream::Open,
-            pending: Vec::new(),
+            buffer: Vec::new(),
+            filled: 0,
             scanned: 0,
             line: 1,
         }
@@ -85,7 +99,7 @@ impl<R: Read> Splitter<R> {
     /// The bytes that are held.
     #[cfg(test)]
     pub(super) const fn held(&self) -> usize {
-        self.pending.capacity()
+        self.buffer.capacity()
     }
 
     /// The next lines, or none at the end.
@@ -107,31 +121,31 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Reads once.
+    /// Reads once, or until there is no room.
     pub(super) fn fill(&mut self) {
         if !matches!(self.stream, Stream::Open) {
             return;
         }
-        let length = self.pending.len();
-        self.pending.resize(length + READ_BYTES, 0);
-        let room = self.pending.get_mut(length..).unwrap_or_default();
-        let read = loop {
+        let wanted = self.filled + READ_BYTES;
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        loop {
+            let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
             match self.reader.read(room) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
+                Ok(0) => self.stream = Stream::Ended,
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => self.stream = Stream::Failed(error),
             }
-        };
-        let read = read.unwrap_or_else(|error| {
-            self.stream = Stream::Failed(error);
-            0
-        });
-        self.pending.truncate(length + read);
-        if read == 0 && matches!(self.stream, Stream::Open) {
-            self.stream = Stream::Ended;
+            let goes_on = matches!(self.stream, Stream::Open) && self.pace == Pace::ManyAtOnce;
+            if !goes_on || self.filled == self.buffer.len() {
+                return;
+            }
         }
     }
 
-    /// Takes whole lines out of what is pending.
+    /// Takes whole lines out of what was read.
     pub(super) fn cut(&mut self) -> Option<Chunk> {
         match self.state {
             State::Beginning => self.begin(),
@@ -141,43 +155,38 @@ impl<R: Read> Splitter<R> {
     }
 
     fn begin(&mut self) -> Option<Chunk> {
-        if self.pending.len() < BOM.len() && matches!(self.stream, Stream::Open) {
+        if self.filled < BOM.len() && matches!(self.stream, Stream::Open) {
             return None;
         }
-        if self.pending.starts_with(BOM) {
-            self.pending.drain(..BOM.len());
+        if self.pending().starts_with(BOM) {
+            self.pass(BOM.len());
         }
         self.state = State::Gathering;
         self.gather()
     }
 
     fn gather(&mut self) -> Option<Chunk> {
-        let unseen = self.pending.get(self.scanned..).unwrap_or_default();
-        if let Some(at) = unseen.iter().rposition(|byte| *byte == b'\n') {
-            let rest = self.pending.split_off(self.scanned + at + 1);
-            self.scanned = rest.len();
-            let lines = std::mem::replace(&mut self.pending, rest);
-            return Some(self.chunk(Content::Lines(lines)));
+        let unseen = self.pending().get(self.scanned..).unwrap_or_default();
+        if let Some(at) = memrchr(b'\n', unseen) {
+            let chunk = self.take_lines(self.scanned + at + 1);
+            self.scanned = self.filled;
+            return Some(chunk);
         }
-        self.scanned = self.pending.len();
-        if self.pending.len() > LINE_BYTES_MAX {
+        self.scanned = self.filled;
+        if self.filled > LINE_BYTES_MAX {
             self.state = State::Skipping;
             return self.skip();
         }
-        if matches!(self.stream, Stream::Ended) && !self.pending.is_empty() {
+        if matches!(self.stream, Stream::Ended) && self.filled > 0 {
             self.scanned = 0;
-            let line = std::mem::take(&mut self.pending);
-            return Some(self.chunk(Content::Lines(line)));
+            return Some(self.take_lines(self.filled));
         }
         None
     }
 
     fn skip(&mut self) -> Option<Chunk> {
-        let feed = self.pending.iter().position(|byte| *byte == b'\n');
-        match feed {
-            Some(at) => drop(self.pending.drain(..=at)),
-            None => self.pending.clear(),
-        }
+        let feed = memchr(b'\n', self.pending());
+        self.pass(feed.map_or(self.filled, |at| at + 1));
         self.scanned = 0;
         if feed.is_none() && !matches!(self.stream, Stream::Ended) {
             return None;
@@ -186,10 +195,28 @@ impl<R: Read> Splitter<R> {
         Some(self.chunk(Content::TooLong))
     }
 
+    /// What was read and not passed on yet.
+    fn pending(&self) -> &[u8] {
+        self.buffer.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Takes the first `length` bytes of what is pending.
+    fn take_lines(&mut self, length: usize) -> Chunk {
+        let lines = self.pending().get(..length).unwrap_or_default().to_vec();
+        self.pass(length);
+        self.chunk(Content::Lines(lines))
+    }
+
+    /// Lets go of the first `length` bytes of what is pending.
+    fn pass(&mut self, length: usize) {
+        self.buffer.copy_within(length..self.filled, 0);
+        self.filled -= length;
+    }
+
     fn chunk(&mut self, content: Content) -> Chunk {
         let first_line = self.line;
         self.line += match &content {
-            Content::Lines(text) => count_feeds(text),
+            Content::Lines(text) => memchr_iter(b'\n', text).fold(0, |feeds, _| feeds + 1),
             Content::TooLong => 1,
         };
         Chunk {
@@ -199,13 +226,16 @@ impl<R: Read> Splitter<R> {
     }
 }
 
-fn count_feeds(text: &[u8]) -> u64 {
-    text.iter().map(|byte| u64::from(*byte == b'\n')).sum()
-}
-
 /// The lines of a chunk's text with their numbers, without line feeds; blank ones are left out.
 pub(crate) fn lines(first_line: u64, text: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let mut begin = 0;
+    let ends = memchr_iter(b'\n', text).chain([text.len()]);
+    let lines = ends.map(move |end| {
+        let line = text.get(begin..end).unwrap_or_default();
+        begin = end + 1;
+        line
+    });
     (first_line..)
-        .zip(text.split(|byte| *byte == b'\n'))
+        .zip(lines)
         .filter(|(_, line)| !line.trim_ascii().is_empty())
 }

@@ -3,7 +3,7 @@ use std::io::{self, Cursor, Read, Write as _};
 use proptest::prelude::*;
 use stemedb::limits::LINE_BYTES_MAX;
 
-use super::{Chunk, Content, Form, Splitter, decompress, lines};
+use super::{Chunk, Content, Form, Pace, Splitter, decompress, lines};
 
 /// A reader that gives its bytes in pieces of the sizes `steps`, over and over, then perhaps fails.
 struct Pieces {
@@ -56,7 +56,11 @@ fn lines_of(chunk: &Chunk) -> Vec<Line> {
 
 /// All lines, and the error at the end.
 fn split(reader: impl Read) -> (Vec<Line>, Option<io::ErrorKind>) {
-    let mut splitter = Splitter::new(reader);
+    split_at(Pace::AsTheyCome, reader)
+}
+
+fn split_at(pace: Pace, reader: impl Read) -> (Vec<Line>, Option<io::ErrorKind>) {
+    let mut splitter = Splitter::new(reader, pace);
     let mut all = Vec::new();
     loop {
         match splitter.next_chunk() {
@@ -101,7 +105,10 @@ proptest! {
     ) {
         let mut input = if has_bom { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
         input.extend(bytes);
-        prop_assert_eq!(split(Pieces::new(&input, &steps)), (naive(&input), None));
+        for pace in [Pace::AsTheyCome, Pace::ManyAtOnce] {
+            let found = split_at(pace, Pieces::new(&input, &steps));
+            prop_assert_eq!(found, (naive(&input), None));
+        }
     }
 
     #[test]
@@ -136,11 +143,13 @@ fn a_line_at_the_limit_is_kept_and_one_beyond_is_not() {
             format!("{bom}{long}\nb\n"),
             format!("{bom}a\n\n{long}\nb"),
         ] {
-            let found = split(Pieces::new(input.as_bytes(), &[1 << 20, 7, 100_000]));
-            assert!(
-                found == (naive(input.as_bytes()), None),
-                "{excess} beyond the limit"
-            );
+            for pace in [Pace::AsTheyCome, Pace::ManyAtOnce] {
+                let found = split_at(pace, Pieces::new(input.as_bytes(), &[1 << 20, 7, 100_000]));
+                assert!(
+                    found == (naive(input.as_bytes()), None),
+                    "{excess} beyond the limit, {pace:?}"
+                );
+            }
         }
     }
 }
@@ -158,30 +167,34 @@ impl Read for Endless {
 
 #[test]
 fn a_line_without_end_is_not_held() {
-    let mut splitter = Splitter::new(Endless(0).take(200 << 20));
-    let mut held = 0;
-    loop {
-        splitter.fill();
-        let chunk = splitter.cut();
-        held = held.max(splitter.held());
-        if let Some(chunk) = chunk {
-            assert_eq!(chunk.content, Content::TooLong);
-            break;
+    for pace in [Pace::AsTheyCome, Pace::ManyAtOnce] {
+        let mut splitter = Splitter::new(Endless(0).take(200 << 20), pace);
+        let mut held = 0;
+        loop {
+            splitter.fill();
+            let chunk = splitter.cut();
+            held = held.max(splitter.held());
+            if let Some(chunk) = chunk {
+                assert_eq!(chunk.content, Content::TooLong);
+                break;
+            }
         }
+        assert!(held < 3 * LINE_BYTES_MAX, "{held} bytes");
+        assert_eq!(splitter.next_chunk().unwrap(), None);
     }
-    assert!(held < 3 * LINE_BYTES_MAX, "{held} bytes");
-    assert_eq!(splitter.next_chunk().unwrap(), None);
 }
 
 #[test]
 fn complete_lines_before_an_error_come_first_and_the_torn_one_not_at_all() {
-    let mut reader = Pieces::new(b"one\ntwo\nthr", &[100]);
-    reader.failure = Some(io::ErrorKind::UnexpectedEof);
-    let expected = vec![(1, Some(b"one".to_vec())), (2, Some(b"two".to_vec()))];
-    assert_eq!(
-        split(reader),
-        (expected, Some(io::ErrorKind::UnexpectedEof))
-    );
+    for pace in [Pace::AsTheyCome, Pace::ManyAtOnce] {
+        let mut reader = Pieces::new(b"one\ntwo\nthr", &[5]);
+        reader.failure = Some(io::ErrorKind::UnexpectedEof);
+        let expected = vec![(1, Some(b"one".to_vec())), (2, Some(b"two".to_vec()))];
+        assert_eq!(
+            split_at(pace, reader),
+            (expected, Some(io::ErrorKind::UnexpectedEof))
+        );
+    }
 }
 
 #[test]
@@ -212,9 +225,24 @@ fn the_form_is_told_by_the_first_bytes() {
 }
 
 #[test]
-fn lines_are_passed_on_before_the_stream_ends() {
-    let mut splitter = Splitter::new(Pieces::new(b"one\ntwo\n", &[4]));
-    let chunk = splitter.next_chunk().unwrap().unwrap();
-    assert_eq!(lines_of(&chunk), [(1, Some(b"one".to_vec()))]);
-    assert_eq!(splitter.next_line(), 2);
+fn lines_are_passed_on_before_a_stream_ends_and_many_at_once_from_a_file() {
+    let first = |pace| {
+        let mut splitter = Splitter::new(Pieces::new(b"one\ntwo\n", &[4]), pace);
+        let chunk = splitter.next_chunk().unwrap().unwrap();
+        (lines_of(&chunk).len(), splitter.next_line())
+    };
+    assert_eq!(first(Pace::AsTheyCome), (1, 2));
+    assert_eq!(first(Pace::ManyAtOnce), (2, 3));
+}
+
+#[test]
+fn a_file_is_cut_into_chunks_of_the_size_of_a_read() {
+    let text = b"0123456789abcde\n".repeat(100_000);
+    let mut splitter = Splitter::new(Pieces::new(&text, &[1000]), Pace::ManyAtOnce);
+    let mut sizes = Vec::new();
+    while let Some(chunk) = splitter.next_chunk().unwrap() {
+        sizes.push(lines_of(&chunk).len());
+    }
+    let full = super::split::READ_BYTES / 16;
+    assert_eq!(sizes, [full, full, full, 100_000 - 3 * full]);
 }

@@ -224,3 +224,32 @@ fn a_failed_sync_answers_everybody_and_acknowledges_nothing_more() {
         assert_eq!(journal.close().is_err(), failed > 0 || disk.has_failed());
     });
 }
+
+#[test]
+fn tasks_that_await_are_woken() {
+    check(|| {
+        let disk = Disk::new();
+        let options = Options {
+            queue_bytes_max: 200,
+            ..options(&disk)
+        };
+        let journal = options.open(directory()).unwrap();
+        let tasks: Vec<_> = (1..=3)
+            .map(|name| {
+                let (writer, disk) = (journal.writer(), disk.clone());
+                shuttle::future::spawn(async move {
+                    for number in 0..2 {
+                        let record = record(name, number, RECORD_BYTES);
+                        let appended = writer.append(record.clone()).await.unwrap();
+                        expect_durable(&disk, appended, &[record]);
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            shuttle::future::block_on(task).unwrap();
+        }
+        journal.close().unwrap();
+        assert_eq!(recovered(&disk).len(), 6);
+    });
+}

@@ -8,11 +8,7 @@ use std::{
     thread::yield_now,
 };
 
-use tracing::{
-    Event, Level as LogLevel, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
+use stemedb_testkit::log;
 
 use super::*;
 use crate::{
@@ -178,7 +174,7 @@ fn expect_stall(outcome: Result<(), Error>, operation: Operation) -> Stall {
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..10_000_000 {
+    for _ in 0..100_000_000 {
         if is_so() {
             return;
         }
@@ -362,59 +358,14 @@ fn a_panic_on_the_thread_of_an_engine_reaches_whoever_waits() {
     assert!(engine.sync().is_err(), "a failure is final");
 }
 
-/// Keeps warnings, one line each.
-#[derive(Clone, Debug, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let said = format!("{}={value:?} ", field.name());
-        self.0.push_str(&said);
-    }
-}
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == LogLevel::WARN
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[test]
 fn a_stall_is_told_of_once_with_engine_operation_time_and_reason() {
-    // tracing remembers, where an event is met first, whether anybody listens. A test beside this one may meet it at the very moment at
-    // which this one begins to listen, and then nobody is told: so it has been met before.
-    let gate = Gate::closed(Operation::Commit);
-    let (before, _) = store(&gate, SHORT);
-    expect_stall(before.apply(&batch()), Operation::Commit);
-    gate.release();
-    let gate = Gate::closed(Operation::Commit);
-    let (store, _) = store(&gate, SHORT);
-    let warnings = Warnings::default();
-    tracing::subscriber::with_default(warnings.clone(), || {
+    let warnings = log::warnings(|| {
+        let gate = Gate::closed(Operation::Commit);
+        let (store, _) = store(&gate, SHORT);
         expect_stall(store.apply(&batch()), Operation::Commit);
+        gate.release();
     });
-    gate.release();
-    let warnings = warnings.0.lock().unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     for part in [
         "engine=\"gated\"",

@@ -80,28 +80,30 @@ pub(super) fn parse(file: Arc<str>, chunk: &Chunk, keep: Keep) -> Parsed {
 }
 
 fn parse_lines(file: Arc<str>, first_line: u64, text: &[u8], keep: Keep) -> Parsed {
-    let (too_long_lines, short): (Vec<_>, Vec<_>) =
-        lines(first_line, text).partition(|(_, line)| line.len() > LINE_BYTES_MAX);
-    let prepared = Prepared::all(short.iter().map(|(_, line)| Record::from_json(line)));
+    let all: Vec<_> = lines(first_line, text).collect();
+    let is_short = |line: &[u8]| line.len() <= LINE_BYTES_MAX;
+    let short = all.iter().filter(|(_, line)| is_short(line));
+    let mut prepared = Prepared::all(short.map(|(_, line)| Record::from_json(line))).into_iter();
     let mut records = Vec::with_capacity(prepared.len());
-    let mut done = Vec::with_capacity(short.len() + too_long_lines.len());
-    for ((number, line), prepared) in short.into_iter().zip(prepared) {
-        done.push(match prepared {
-            Ok(record) => {
+    let mut done = Vec::with_capacity(all.len());
+    for (number, line) in all {
+        let next = if is_short(line) {
+            prepared.next()
+        } else {
+            None
+        };
+        done.push(match next {
+            Some(Ok(record)) => {
                 let verdict = Verdict::Accepted(record.record_type());
                 records.push(record);
                 Line { number, verdict }
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 let raw = (keep == Keep::Rejects).then(|| line.to_vec());
                 rejected(number, chain(&error), raw)
             }
+            None => rejected(number, too_long(), None),
         });
-    }
-    if !too_long_lines.is_empty() {
-        let numbers = too_long_lines.into_iter().map(|(number, _)| number);
-        done.extend(numbers.map(|number| rejected(number, too_long(), None)));
-        done.sort_by_key(|line| line.number);
     }
     Parsed {
         file,

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     failure::{Exit, Failure},
-    input::{self, Chunk, Splitter},
+    input::{self, Chunk},
 };
 
 /// Chunks that are read ahead.
@@ -72,7 +72,7 @@ fn read_all(
 fn read_one(path: &Path, read: &Arc<AtomicU64>, sender: &SyncSender<Event>) -> Result<(), Unheard> {
     let name = input::name(path);
     let mut splitter = match input::open(path, Arc::clone(read)) {
-        Ok(stream) => Splitter::new(stream),
+        Ok(splitter) => splitter,
         Err(error) => return Ok(sender.send(damaged(&name, 1, &error))?),
     };
     let file: Arc<str> = name.as_str().into();
