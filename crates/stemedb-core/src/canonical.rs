@@ -2,7 +2,8 @@
 //!
 //! The map of all present fields by their JSON names, `type` included and `signature` excluded.
 //! Its keys stand in the order of their encoded bytes, shorter ones first: that order is fixed for each
-//! type of record, so it is written down here and tested against sorting.
+//! type of record, so it is written down here and tested against sorting. They are short texts, and stand here as
+//! they are encoded: a head, which is 0x60 and the length, and the name.
 
 use crate::{
     cbor,
@@ -32,31 +33,31 @@ fn assertion(it: &Assertion, out: &mut Vec<u8>) {
         it.source_hash.is_some(),
     ];
     cbor::map(out, 6 + count(&given));
-    text(out, "type", Some("assertion"));
-    text(out, "agent", Some(it.agent.as_str()));
-    bytes(out, "epoch", it.epoch.as_ref());
-    text(out, "quote", it.quote.as_ref());
-    cbor::text(out, "object");
+    text(out, b"\x64type", Some("assertion"));
+    text(out, b"\x65agent", Some(it.agent.as_str()));
+    bytes(out, b"\x65epoch", it.epoch.as_ref());
+    text(out, b"\x65quote", it.quote.as_ref());
+    out.extend_from_slice(b"\x66object");
     object(&it.object, out);
-    bytes(out, "parent", it.parent.as_ref());
-    text(out, "source", it.source.as_ref());
-    text(out, "subject", Some(it.subject.as_str()));
-    text(out, "lifecycle", lifecycle);
-    text(out, "predicate", Some(it.predicate.as_str()));
-    unsigned(out, "timestamp", it.timestamp.map(Timestamp::as_ms));
-    cbor::text(out, "confidence");
+    bytes(out, b"\x66parent", it.parent.as_ref());
+    text(out, b"\x66source", it.source.as_ref());
+    text(out, b"\x67subject", Some(it.subject.as_str()));
+    text(out, b"\x69lifecycle", lifecycle);
+    text(out, b"\x69predicate", Some(it.predicate.as_str()));
+    unsigned(out, b"\x69timestamp", it.timestamp.map(Timestamp::as_ms));
+    out.extend_from_slice(b"\x6aconfidence");
     cbor::float(out, it.confidence.get());
-    bytes(out, "source_hash", it.source_hash.as_ref());
+    bytes(out, b"\x6bsource_hash", it.source_hash.as_ref());
 }
 
 fn vote(it: &Vote, out: &mut Vec<u8>) {
     cbor::map(out, 4 + count(&[it.timestamp.is_some()]));
-    text(out, "type", Some("vote"));
-    text(out, "agent", Some(it.agent.as_str()));
-    cbor::text(out, "weight");
+    text(out, b"\x64type", Some("vote"));
+    text(out, b"\x65agent", Some(it.agent.as_str()));
+    out.extend_from_slice(b"\x66weight");
     cbor::float(out, it.weight.get());
-    bytes(out, "assertion", Some(it.assertion));
-    unsigned(out, "timestamp", it.timestamp.map(Timestamp::as_ms));
+    bytes(out, b"\x69assertion", Some(it.assertion));
+    unsigned(out, b"\x69timestamp", it.timestamp.map(Timestamp::as_ms));
 }
 
 fn epoch(it: &Epoch, out: &mut Vec<u8>) {
@@ -66,12 +67,12 @@ fn epoch(it: &Epoch, out: &mut Vec<u8>) {
         it.description.is_some(),
     ];
     cbor::map(out, 3 + count(&given));
-    text(out, "name", Some(it.name.as_str()));
-    text(out, "type", Some("epoch"));
-    text(out, "agent", Some(it.agent.as_str()));
-    unsigned(out, "starts_at", it.starts_at.map(Timestamp::as_ms));
-    bytes(out, "supersedes", it.supersedes.as_ref());
-    text(out, "description", it.description.as_ref());
+    text(out, b"\x64name", Some(it.name.as_str()));
+    text(out, b"\x64type", Some("epoch"));
+    text(out, b"\x65agent", Some(it.agent.as_str()));
+    unsigned(out, b"\x69starts_at", it.starts_at.map(Timestamp::as_ms));
+    bytes(out, b"\x6asupersedes", it.supersedes.as_ref());
+    text(out, b"\x6bdescription", it.description.as_ref());
 }
 
 fn object(it: &Object, out: &mut Vec<u8>) {
@@ -90,23 +91,23 @@ fn count(given: &[bool]) -> u64 {
     given.iter().map(|&given| u64::from(given)).sum()
 }
 
-fn text(out: &mut Vec<u8>, key: &str, value: Option<impl AsRef<str>>) {
+fn text(out: &mut Vec<u8>, key: &[u8], value: Option<impl AsRef<str>>) {
     if let Some(value) = value {
-        cbor::text(out, key);
+        out.extend_from_slice(key);
         cbor::text(out, value.as_ref());
     }
 }
 
-fn bytes(out: &mut Vec<u8>, key: &str, value: Option<impl AsRef<[u8]>>) {
+fn bytes(out: &mut Vec<u8>, key: &[u8], value: Option<impl AsRef<[u8]>>) {
     if let Some(value) = value {
-        cbor::text(out, key);
+        out.extend_from_slice(key);
         cbor::bytes(out, value.as_ref());
     }
 }
 
-fn unsigned(out: &mut Vec<u8>, key: &str, value: Option<u64>) {
+fn unsigned(out: &mut Vec<u8>, key: &[u8], value: Option<u64>) {
     if let Some(value) = value {
-        cbor::text(out, key);
+        out.extend_from_slice(key);
         cbor::unsigned(out, value);
     }
 }

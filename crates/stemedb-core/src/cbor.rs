@@ -68,6 +68,7 @@ pub(crate) fn float(out: &mut Vec<u8>, value: f64) {
 }
 
 /// A major type with its argument in the fewest bytes.
+#[inline]
 fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
     let major = major << 5;
     let bytes = argument.to_be_bytes();

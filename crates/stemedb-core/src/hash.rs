@@ -1,6 +1,6 @@
 //! Fixed-size values written as lower-case hex: ids, hashes, signatures.
 
-use data_encoding::HEXLOWER;
+use faster_hex::{CheckCase, hex_decode_with_case, hex_encode};
 
 use crate::invalid::{Invalid, Reason};
 
@@ -39,7 +39,10 @@ macro_rules! hex_bytes {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(HEXLOWER.encode_mut_str(&self.0, &mut [0; 2 * $length]))
+                match hex_encode(&self.0, &mut [0; 2 * $length]) {
+                    Ok(text) => f.pad(text),
+                    Err(_) => Err(std::fmt::Error),
+                }
             }
         }
 
@@ -61,7 +64,10 @@ macro_rules! hex_bytes {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(HEXLOWER.encode_mut_str(&self.0, &mut [0; 2 * $length]))
+                match hex_encode(&self.0, &mut [0; 2 * $length]) {
+                    Ok(text) => serializer.serialize_str(text),
+                    Err(error) => Err(serde::ser::Error::custom(error)),
+                }
             }
         }
     };
@@ -101,11 +107,10 @@ fn decode(text: &str, bytes: &mut [u8]) -> Result<(), Invalid> {
             found: text.len(),
         }));
     }
-    match HEXLOWER.decode_mut(text.as_bytes(), bytes) {
-        Ok(_) => Ok(()),
-        Err(partial) => Err(Invalid::record(Reason::HexDigit {
-            digits,
-            at: partial.error.position,
-        })),
+    if hex_decode_with_case(text.as_bytes(), bytes, CheckCase::Lower).is_ok() {
+        return Ok(());
     }
+    let is_foreign = |byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let at = text.bytes().position(is_foreign).unwrap_or(0);
+    Err(Invalid::record(Reason::HexDigit { digits, at }))
 }

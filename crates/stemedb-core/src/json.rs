@@ -2,6 +2,7 @@
 
 mod field;
 mod read;
+mod scan;
 mod value;
 
 pub(crate) use read::read;

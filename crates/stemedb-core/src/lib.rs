@@ -61,6 +61,7 @@ mod object;
 mod record;
 pub mod signature;
 mod time;
+mod word;
 
 pub use hash::{RecordId, Signature, SourceHash};
 pub use invalid::{Invalid, Reason};

@@ -1,6 +1,8 @@
-//! Lines of JSON: what is accepted is written as a line that is the same record.
+//! Lines of JSON: what is accepted is written as a line that is the same record, and both ways of reading agree.
 
-use stemedb_core::Record;
+use std::mem::{Discriminant, discriminant};
+
+use stemedb_core::{Invalid, Reason, Record};
 
 /// A line of each kind, with every field somewhere.
 pub(crate) const LINES: [&str; 8] = [
@@ -15,7 +17,17 @@ pub(crate) const LINES: [&str; 8] = [
 ];
 
 pub(crate) fn run(bytes: &[u8]) {
-    let Ok(record) = Record::from_json(bytes) else {
+    let read = Record::from_json(bytes);
+    if let Some(escaped) = escape_first_name(bytes) {
+        let again = Record::from_json(&escaped);
+        // Where JSON is malformed, the column is another.
+        let is_same = match (&read, &again) {
+            (Err(one), Err(other)) => kind(one) == kind(other),
+            (one, other) => one == other,
+        };
+        assert!(is_same, "an escape in a name changes what a line is");
+    }
+    let Ok(record) = read else {
         return;
     };
     let written = record.to_json();
@@ -33,6 +45,22 @@ pub(crate) fn run(bytes: &[u8]) {
     if let Ok(id) = record.verify() {
         assert!(ids.0 == Ok(id), "verifying gives another id");
     }
+}
+
+fn kind(invalid: &Invalid) -> (Option<&str>, Discriminant<Reason>) {
+    (invalid.field(), discriminant(invalid.reason()))
+}
+
+/// The same line with an escape for the first character of its first name: such a line is read in the slow and thorough way.
+fn escape_first_name(line: &[u8]) -> Option<Vec<u8>> {
+    let quote = line.iter().position(|byte| *byte == b'"')?;
+    let (before, name) = line.split_at_checked(quote + 1)?;
+    let first = *name.first().filter(|byte| byte.is_ascii_alphanumeric())?;
+    if before.trim_ascii().strip_prefix(b"{")?.trim_ascii() != b"\"" {
+        return None;
+    }
+    let escape = format!("\\u{first:04x}");
+    Some([before, escape.as_bytes(), name.get(1..)?].concat())
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {

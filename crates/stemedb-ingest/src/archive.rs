@@ -6,8 +6,10 @@
 //! Reading one back validates everything anew, since bytecheck proves that memory is safe, not that a record is one.
 
 use rkyv::option::ArchivedOption;
+use rkyv::rancor::{Fallible, Source as Cause};
 use rkyv::rend::u64_le;
-use rkyv::{Archive, Serialize};
+use rkyv::string::{ArchivedString, StringResolver};
+use rkyv::{Archive, Place, Serialize, SerializeUnsized};
 use stemedb_core::{
     Agent, Assertion, Confidence, Description, Epoch, EpochName, Invalid, Lifecycle, Number,
     Object, Predicate, Quote, RecordId, Reference, Signature, Source, SourceHash, Subject,
@@ -15,15 +17,15 @@ use stemedb_core::{
 };
 
 #[derive(Archive, Serialize, Debug)]
-pub(crate) struct StoredAssertion {
-    subject: String,
-    predicate: String,
-    object: StoredObject,
-    agent: String,
+pub(crate) struct StoredAssertion<'a> {
+    subject: Text<'a>,
+    predicate: Text<'a>,
+    object: StoredObject<'a>,
+    agent: Text<'a>,
     confidence_bits: u64,
-    source: Option<String>,
+    source: Option<Text<'a>>,
     source_hash: Option<[u8; 32]>,
-    quote: Option<String>,
+    quote: Option<Text<'a>>,
     timestamp_ms: Option<u64>,
     epoch: Option<[u8; 32]>,
     parent: Option<[u8; 32]>,
@@ -32,11 +34,11 @@ pub(crate) struct StoredAssertion {
 }
 
 #[derive(Archive, Serialize, Debug)]
-enum StoredObject {
-    Text(String),
+enum StoredObject<'a> {
+    Text(Text<'a>),
     NumberBits(u64),
     Boolean(bool),
-    Reference(String),
+    Reference(Text<'a>),
 }
 
 #[derive(Archive, Serialize, Debug)]
@@ -49,41 +51,64 @@ enum StoredLifecycle {
 }
 
 #[derive(Archive, Serialize, Debug)]
-pub(crate) struct StoredVote {
+pub(crate) struct StoredVote<'a> {
     assertion: [u8; 32],
-    agent: String,
+    agent: Text<'a>,
     weight_bits: u64,
     timestamp_ms: Option<u64>,
     signature: Option<[u8; 64]>,
 }
 
 #[derive(Archive, Serialize, Debug)]
-pub(crate) struct StoredEpoch {
-    name: String,
-    agent: String,
-    description: Option<String>,
+pub(crate) struct StoredEpoch<'a> {
+    name: Text<'a>,
+    agent: Text<'a>,
+    description: Option<Text<'a>>,
     supersedes: Option<[u8; 32]>,
     starts_at_ms: Option<u64>,
     signature: Option<[u8; 64]>,
 }
 
-impl From<&Assertion> for StoredAssertion {
-    fn from(assertion: &Assertion) -> Self {
+/// A text of a record, archived as a `String` is, without becoming one.
+#[derive(Debug)]
+struct Text<'a>(&'a str);
+
+impl<'a> Text<'a> {
+    fn of(text: &'a impl AsRef<str>) -> Self {
+        Self(text.as_ref())
+    }
+}
+
+impl Archive for Text<'_> {
+    type Archived = ArchivedString;
+    type Resolver = StringResolver;
+
+    fn resolve(&self, resolver: StringResolver, out: Place<ArchivedString>) {
+        ArchivedString::resolve_from_str(self.0, resolver, out);
+    }
+}
+
+impl<S: Fallible + ?Sized> Serialize<S> for Text<'_>
+where
+    S::Error: Cause,
+    str: SerializeUnsized<S>,
+{
+    fn serialize(&self, serializer: &mut S) -> Result<StringResolver, S::Error> {
+        ArchivedString::serialize_from_str(self.0, serializer)
+    }
+}
+
+impl<'a> From<&'a Assertion> for StoredAssertion<'a> {
+    fn from(assertion: &'a Assertion) -> Self {
         Self {
-            subject: assertion.subject.as_str().to_owned(),
-            predicate: assertion.predicate.as_str().to_owned(),
+            subject: Text::of(&assertion.subject),
+            predicate: Text::of(&assertion.predicate),
             object: (&assertion.object).into(),
-            agent: assertion.agent.as_str().to_owned(),
+            agent: Text::of(&assertion.agent),
             confidence_bits: assertion.confidence.get().to_bits(),
-            source: assertion
-                .source
-                .as_ref()
-                .map(|source| source.as_str().to_owned()),
+            source: assertion.source.as_ref().map(Text::of),
             source_hash: assertion.source_hash.map(|hash| *hash.as_bytes()),
-            quote: assertion
-                .quote
-                .as_ref()
-                .map(|quote| quote.as_str().to_owned()),
+            quote: assertion.quote.as_ref().map(Text::of),
             timestamp_ms: assertion.timestamp.map(Timestamp::as_ms),
             epoch: assertion.epoch.map(|id| *id.as_bytes()),
             parent: assertion.parent.map(|id| *id.as_bytes()),
@@ -93,13 +118,13 @@ impl From<&Assertion> for StoredAssertion {
     }
 }
 
-impl From<&Object> for StoredObject {
-    fn from(object: &Object) -> Self {
+impl<'a> From<&'a Object> for StoredObject<'a> {
+    fn from(object: &'a Object) -> Self {
         match object {
-            Object::Text(text) => Self::Text(text.clone()),
+            Object::Text(text) => Self::Text(Text::of(text)),
             Object::Number(number) => Self::NumberBits(number.get().to_bits()),
             Object::Boolean(boolean) => Self::Boolean(*boolean),
-            Object::Reference(reference) => Self::Reference(reference.as_str().to_owned()),
+            Object::Reference(reference) => Self::Reference(Text::of(reference)),
         }
     }
 }
@@ -116,11 +141,11 @@ impl From<Lifecycle> for StoredLifecycle {
     }
 }
 
-impl From<&Vote> for StoredVote {
-    fn from(vote: &Vote) -> Self {
+impl<'a> From<&'a Vote> for StoredVote<'a> {
+    fn from(vote: &'a Vote) -> Self {
         Self {
             assertion: *vote.assertion.as_bytes(),
-            agent: vote.agent.as_str().to_owned(),
+            agent: Text::of(&vote.agent),
             weight_bits: vote.weight.get().to_bits(),
             timestamp_ms: vote.timestamp.map(Timestamp::as_ms),
             signature: vote.signature.map(|signature| *signature.as_bytes()),
@@ -128,15 +153,12 @@ impl From<&Vote> for StoredVote {
     }
 }
 
-impl From<&Epoch> for StoredEpoch {
-    fn from(epoch: &Epoch) -> Self {
+impl<'a> From<&'a Epoch> for StoredEpoch<'a> {
+    fn from(epoch: &'a Epoch) -> Self {
         Self {
-            name: epoch.name.as_str().to_owned(),
-            agent: epoch.agent.as_str().to_owned(),
-            description: epoch
-                .description
-                .as_ref()
-                .map(|text| text.as_str().to_owned()),
+            name: Text::of(&epoch.name),
+            agent: Text::of(&epoch.agent),
+            description: epoch.description.as_ref().map(Text::of),
             supersedes: epoch.supersedes.map(|id| *id.as_bytes()),
             starts_at_ms: epoch.starts_at.map(Timestamp::as_ms),
             signature: epoch.signature.map(|signature| *signature.as_bytes()),
@@ -144,7 +166,7 @@ impl From<&Epoch> for StoredEpoch {
     }
 }
 
-impl ArchivedStoredAssertion {
+impl ArchivedStoredAssertion<'_> {
     pub(crate) fn to_record(&self) -> Result<Assertion, Invalid> {
         let subject = Subject::new(self.subject.as_str())?;
         let predicate = Predicate::new(self.predicate.as_str())?;
@@ -180,7 +202,7 @@ impl ArchivedStoredAssertion {
     }
 }
 
-impl ArchivedStoredObject {
+impl ArchivedStoredObject<'_> {
     fn to_object(&self) -> Result<Object, Invalid> {
         Ok(match self {
             Self::Text(text) => Object::text(text.as_str()),
@@ -205,7 +227,7 @@ impl ArchivedStoredLifecycle {
     }
 }
 
-impl ArchivedStoredVote {
+impl ArchivedStoredVote<'_> {
     pub(crate) fn to_record(&self) -> Result<Vote, Invalid> {
         let mut vote = Vote::new(
             RecordId::from_bytes(self.assertion),
@@ -218,7 +240,7 @@ impl ArchivedStoredVote {
     }
 }
 
-impl ArchivedStoredEpoch {
+impl ArchivedStoredEpoch<'_> {
     pub(crate) fn to_record(&self) -> Result<Epoch, Invalid> {
         let name = EpochName::new(self.name.as_str())?;
         let mut epoch = Epoch::new(name, Agent::new(self.agent.as_str())?);

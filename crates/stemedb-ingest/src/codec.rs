@@ -1,9 +1,9 @@
 //! Payloads: `[type: u8][7 zero bytes][rkyv bytes]`. Pure.
 
-use rkyv::api::high::{HighSerializer, HighValidator};
+use rkyv::api::high::HighValidator;
+use rkyv::api::serialize_using;
 use rkyv::bytecheck::CheckBytes;
-use rkyv::rancor;
-use rkyv::ser::allocator::ArenaHandle;
+use rkyv::rancor::{self, Strategy};
 use rkyv::util::AlignedVec;
 use rkyv::{Portable, Serialize};
 use stemedb_core::{Assertion, Epoch, Invalid, Record, Vote};
@@ -16,11 +16,13 @@ use crate::archive::{
 
 /// Length of a payload's header in bytes; it keeps the archive behind it aligned.
 pub const PAYLOAD_HEADER_BYTES: usize = 8;
+/// Room that most payloads need, in bytes; an assertion without a text needs 288.
+const PAYLOAD_BYTES_COMMON: usize = 448;
 /// Alignment that an archive needs, in bytes.
 const ARCHIVE_ALIGNMENT_BYTES: usize = 8;
-const _: () = assert!(align_of::<ArchivedStoredAssertion>() <= ARCHIVE_ALIGNMENT_BYTES);
-const _: () = assert!(align_of::<ArchivedStoredVote>() <= ARCHIVE_ALIGNMENT_BYTES);
-const _: () = assert!(align_of::<ArchivedStoredEpoch>() <= ARCHIVE_ALIGNMENT_BYTES);
+const _: () = assert!(align_of::<ArchivedStoredAssertion<'_>>() <= ARCHIVE_ALIGNMENT_BYTES);
+const _: () = assert!(align_of::<ArchivedStoredVote<'_>>() <= ARCHIVE_ALIGNMENT_BYTES);
+const _: () = assert!(align_of::<ArchivedStoredEpoch<'_>>() <= ARCHIVE_ALIGNMENT_BYTES);
 
 /// Why a record could not be serialized.
 #[derive(Debug, thiserror::Error)]
@@ -118,12 +120,13 @@ pub fn serialize_checked(record: &Record) -> Result<Vec<u8>, SerializeError> {
 
 fn write<T>(record_type: RecordType, stored: &T) -> Result<Vec<u8>, SerializeError>
 where
-    T: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, rancor::Error>>,
+    T: Serialize<Strategy<Vec<u8>, rancor::Error>>,
 {
-    let mut payload = AlignedVec::<16>::with_capacity(512);
+    // Places in the archive are counted from its beginning in this vector, so it may lie anywhere in memory.
+    let mut payload = Vec::with_capacity(PAYLOAD_BYTES_COMMON);
     payload.extend_from_slice(&[record_type.to_byte(), 0, 0, 0, 0, 0, 0, 0]);
-    let payload = rkyv::api::high::to_bytes_in(stored, payload).map_err(SerializeError::Archive)?;
-    Ok(payload.into_vec())
+    serialize_using(stored, &mut payload).map_err(SerializeError::Archive)?;
+    Ok(payload)
 }
 
 /// Reads a payload back: header, archive, the limits of each field. The size of the whole and the signature are not checked.
@@ -157,10 +160,12 @@ pub fn deserialize(payload: &[u8]) -> Result<Record, Undecodable> {
 fn read(record_type: RecordType, archive: &[u8]) -> Result<Record, Undecodable> {
     Ok(match record_type {
         RecordType::Assertion => {
-            Record::Assertion(access::<ArchivedStoredAssertion>(archive)?.to_record()?)
+            Record::Assertion(access::<ArchivedStoredAssertion<'_>>(archive)?.to_record()?)
         }
-        RecordType::Vote => Record::Vote(access::<ArchivedStoredVote>(archive)?.to_record()?),
-        RecordType::Epoch => Record::Epoch(access::<ArchivedStoredEpoch>(archive)?.to_record()?),
+        RecordType::Vote => Record::Vote(access::<ArchivedStoredVote<'_>>(archive)?.to_record()?),
+        RecordType::Epoch => {
+            Record::Epoch(access::<ArchivedStoredEpoch<'_>>(archive)?.to_record()?)
+        }
     })
 }
 

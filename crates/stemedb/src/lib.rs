@@ -315,6 +315,7 @@ mod outcome;
 mod page;
 mod prepared;
 mod settings;
+mod snapshot;
 mod stats;
 mod subjects;
 mod submit;
@@ -327,6 +328,7 @@ pub use marker::UnknownStore;
 pub use page::{Listed, Listing, Page, PageCursor};
 pub use prepared::Prepared;
 pub use settings::{Builder, Create, Durability, StoreKind};
+pub use snapshot::SnapshotReport;
 pub use stats::{Health, JournalStats, Stall, Stats, StoreStats};
 pub use stemedb_core::{
     Agent, Assertion, Confidence, Description, Epoch, EpochName, Invalid, Lifecycle, Number,

@@ -357,7 +357,7 @@ fn records_from_a_pipe_do_not_wait_for_its_end() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(claims(3).as_bytes()).unwrap();
     stdin.flush().unwrap();
-    for _ in 0..1000 {
+    for _ in 0..12_000 {
         if home.path("r").exists() && home.read("r").lines().count() == 3 {
             break;
         }

@@ -1,29 +1,39 @@
 //! kill -9 at random moments: what was reported is there, and the same command goes on.
 
-use std::{collections::HashSet, process::Stdio, time::Instant};
+use std::{collections::HashSet, process::Stdio, thread::park_timeout, time::Duration};
 
 use super::support::{Home, Moments, claims, reported};
+
+/// How much of the results there is.
+fn bytes_reported(home: &Home) -> u64 {
+    let results = home.path("results").metadata();
+    results.map_or(0, |results| results.len())
+}
 
 /// Kills the ingest of `input` `count` times; then lets it end.
 fn kill_often(input: &str, count: usize) {
     let undisturbed = Home::new();
-    let started = Instant::now();
-    undisturbed.run(["ingest", input]).fine();
-    let whole = started.elapsed();
+    let args = ["ingest", input, "--results", "results"];
+    undisturbed.run(args).fine();
+    let whole = bytes_reported(&undisturbed);
     let expected = undisturbed.run(["export"]).fine().stdout;
 
     let home = Home::new();
     let mut moments = Moments::new();
     let (mut interrupted, mut kept) = (0, 0);
     for _ in 0..count {
-        let args = ["ingest", input, "--results", "results"];
         let mut child = home
             .command(args)
             .stderr(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(moments.next(whole.mul_f64(0.7)));
+        // How far it is, and not how long it has been at it: the machine may be less busy than it was. The first part is the start.
+        let parts = moments.below(8) as u64;
+        while bytes_reported(&home) < whole / 10 * parts && child.try_wait().unwrap().is_none() {
+            park_timeout(Duration::from_millis(1));
+        }
+        park_timeout(moments.next(Duration::from_millis(30)));
         child.kill().unwrap();
         interrupted += usize::from(!child.wait().unwrap().success());
         // It may have died before it had a database.

@@ -44,3 +44,25 @@ fn any_other_text_is_refused() {
         );
     }
 }
+
+#[test]
+fn every_byte_at_every_place_is_a_lower_case_digit_or_refused() {
+    for byte in 0..0x80_u8 {
+        for place in 0..128 {
+            let mut text = "0123456789abcdef".repeat(8).into_bytes();
+            text[place] = byte;
+            let text = String::from_utf8(text).unwrap();
+            let found = text.parse::<Signature>();
+            match data_encoding::HEXLOWER.decode(text.as_bytes()) {
+                Ok(bytes) => assert_eq!(found.unwrap().as_bytes()[..], bytes),
+                Err(error) => {
+                    let reason = Reason::HexDigit {
+                        digits: 128,
+                        at: error.position,
+                    };
+                    assert_eq!(found.unwrap_err().reason(), &reason, "{text}");
+                }
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{
     field::{ASSERTION, EPOCH, Field, Shape, VOTE},
-    value,
+    scan, value,
 };
 use crate::{
     invalid::{Invalid, Reason, excerpt},
@@ -28,7 +28,10 @@ pub(crate) fn read(line: &[u8]) -> Result<Record, Invalid> {
             column: error.valid_up_to() + 1,
         })
     })?;
-    let fields = parse(text).map_err(|error| syntax(&error))?;
+    let fields = match scan(text) {
+        Some(fields) => fields,
+        None => parse(text).map_err(|error| syntax(&error))?,
+    };
     if let Some(field) = fields.repeated {
         return Err(Invalid::record(Reason::Repeated).in_field(field.name()));
     }
@@ -45,6 +48,13 @@ pub(crate) fn read(line: &[u8]) -> Result<Record, Invalid> {
             Err(Invalid::record(reason).in_field(Field::Type.name()))
         }
     }
+}
+
+/// What [`parse`] gives, if the line is plain.
+fn scan(text: &str) -> Option<Fields<'_>> {
+    let mut fields = Fields::default();
+    scan::entries(text, |name, value| fields.take(Key::of(name), value))?;
+    Some(fields)
 }
 
 fn parse(text: &str) -> serde_json::Result<Fields<'_>> {
@@ -70,7 +80,7 @@ fn syntax(error: &serde_json::Error) -> Invalid {
 }
 
 /// The fields of a line with their values as they stand.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Fields<'a> {
     /// At the index of each field its JSON text, `null` included.
     values: [Option<&'a str>; Field::ALL.len()],
@@ -92,12 +102,7 @@ impl<'a> Visitor<'a> for FieldsVisitor {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Fields<'a>, A::Error> {
         let mut fields = Fields::default();
         while let Some((key, value)) = map.next_entry::<Key, &'a RawValue>()? {
-            match key {
-                Key::Known(field) => fields.give(field, value.get()),
-                Key::Unknown(name) => {
-                    fields.unknown.get_or_insert(name);
-                }
-            }
+            fields.take(key, value.get());
         }
         Ok(fields)
     }
@@ -107,6 +112,12 @@ impl<'a> Visitor<'a> for FieldsVisitor {
 enum Key {
     Known(Field),
     Unknown(Box<str>),
+}
+
+impl Key {
+    fn of(name: &str) -> Self {
+        Field::parse(name).map_or_else(|| Self::Unknown(name.into()), Self::Known)
+    }
 }
 
 impl<'a> Deserialize<'a> for Key {
@@ -125,12 +136,19 @@ impl Visitor<'_> for KeyVisitor {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Key, E> {
-        Ok(Field::parse(name).map_or_else(|| Key::Unknown(name.into()), Key::Known))
+        Ok(Key::of(name))
     }
 }
 
 impl<'a> Fields<'a> {
-    fn give(&mut self, field: Field, value: &'a str) {
+    fn take(&mut self, key: Key, value: &'a str) {
+        let field = match key {
+            Key::Known(field) => field,
+            Key::Unknown(name) => {
+                self.unknown.get_or_insert(name);
+                return;
+            }
+        };
         let slot = self.values.get_mut(field as usize);
         if slot.is_some_and(|slot| slot.replace(value).is_some()) {
             self.repeated.get_or_insert(field);

@@ -10,6 +10,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::scan;
 use crate::{
     invalid::{Invalid, Reason, excerpt},
     limits::TIMESTAMP_MS_MAX,
@@ -17,6 +18,7 @@ use crate::{
     number::Number,
     object::Object,
     time::{self, Timestamp},
+    word,
 };
 
 #[cfg(test)]
@@ -29,11 +31,12 @@ const _: () = assert!(10_u64.pow(15) <= 1 << f64::MANTISSA_DIGITS);
 
 /// The text of a JSON string, borrowed from the line unless it has escapes.
 pub(super) fn text(raw: &str) -> Result<Cow<'_, str>, Invalid> {
-    let inner = raw
-        .strip_prefix('"')
-        .and_then(|tail| tail.strip_suffix('"'));
+    let inner = match raw.as_bytes() {
+        [b'"', .., b'"'] => raw.get(1..raw.len() - 1),
+        _ => None,
+    };
     match inner {
-        Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
+        Some(plain) if !has_escape(plain) => Ok(Cow::Borrowed(plain)),
         // The syntax is checked, except that surrogates come in pairs.
         Some(_) => match serde_json::from_str(raw) {
             Ok(text) => Ok(Cow::Owned(text)),
@@ -41,6 +44,10 @@ pub(super) fn text(raw: &str) -> Result<Cow<'_, str>, Invalid> {
         },
         None => Err(wrong_type("a string", raw)),
     }
+}
+
+fn has_escape(inner: &str) -> bool {
+    word::find(inner.as_bytes(), |word| word::equal(word, b'\\')).is_some()
 }
 
 /// A hash or signature.
@@ -94,10 +101,9 @@ pub(super) fn object(raw: &str) -> Result<Object, Invalid> {
 }
 
 fn tagged_object(raw: &str) -> Result<Object, Invalid> {
-    let mut parser = serde_json::Deserializer::from_str(raw);
-    // The syntax is checked, except that surrogates in a key come in pairs.
-    let Ok(entry) = parser.deserialize_map(OnlyEntry) else {
-        return Err(Invalid::record(Reason::LoneSurrogate));
+    let entry = match scan::only_entry(raw) {
+        Some((kind, value)) => Some((Kind::of(kind), value)),
+        None => parse_only_entry(raw)?,
     };
     match entry {
         Some((Kind::Text, value)) => text(value).map(Object::text),
@@ -110,16 +116,41 @@ fn tagged_object(raw: &str) -> Result<Object, Invalid> {
     }
 }
 
+fn parse_only_entry(raw: &str) -> Result<Option<(Kind, &str)>, Invalid> {
+    let mut parser = serde_json::Deserializer::from_str(raw);
+    // The syntax is checked, except that surrogates in a key come in pairs.
+    match parser.deserialize_map(OnlyEntry) {
+        Ok(entry) => Ok(entry),
+        Err(_) => Err(Invalid::record(Reason::LoneSurrogate)),
+    }
+}
+
 /// The key of an object's only entry.
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
 enum Kind {
     Text,
     Number,
     Boolean,
     Reference,
-    #[serde(other)]
     Unknown,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name {
+            "text" => Self::Text,
+            "number" => Self::Number,
+            "boolean" => Self::Boolean,
+            "reference" => Self::Reference,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl<'a> Deserialize<'a> for Kind {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        Ok(Self::of(&name))
+    }
 }
 
 /// Takes the key and the raw value of a map with exactly one entry; none of any other.
@@ -156,7 +187,9 @@ fn is_number(raw: &str) -> bool {
 
 /// Whether a number has neither fraction nor exponent.
 fn is_integer(number: &str) -> bool {
-    !number.contains(['.', 'e', 'E'])
+    !number
+        .bytes()
+        .any(|byte| matches!(byte, b'.' | b'e' | b'E'))
 }
 
 /// Whether `value`, which an integer literal was rounded to, is that very integer.

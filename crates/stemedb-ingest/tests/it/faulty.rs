@@ -16,6 +16,14 @@ pub(crate) enum Mode {
     Panic,
 }
 
+impl Mode {
+    fn unblock(&mut self) {
+        if *self == Self::Block {
+            *self = Self::Pass;
+        }
+    }
+}
+
 /// What was asked of the store.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
@@ -53,12 +61,13 @@ impl FaultyStore {
         self.state().persists
     }
 
-    /// Waits until a batch is held at the gate.
-    pub(crate) fn wait_until_blocked(&self) {
+    /// Waits until a batch is held at the gate, which opens at the end of what is returned.
+    pub(crate) fn wait_until_blocked(&self) -> Held<'_> {
         let mut state = self.state();
         while !(state.is_applying && state.mode == Mode::Block) {
             state = self.changed.wait(state).unwrap();
         }
+        Held(self)
     }
 
     fn pass(&self) -> Result<()> {
@@ -80,6 +89,17 @@ impl FaultyStore {
             }),
             Mode::Panic => panic!("it was told to panic"),
         }
+    }
+}
+
+/// A batch at the gate. A test that fails drops its ingestor, which waits for the worker: the gate must be open by then.
+#[must_use]
+pub(crate) struct Held<'a>(&'a FaultyStore);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.state().mode.unblock();
+        self.0.changed.notify_all();
     }
 }
 

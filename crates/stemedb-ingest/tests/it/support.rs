@@ -83,7 +83,7 @@ impl Place {
     /// sled lets go of its lock a moment after its handle was dropped, when its own threads are done.
     #[cfg(feature = "sled")]
     fn sled(&self) -> stemedb_storage::SledStore {
-        const ATTEMPTS: u32 = 500;
+        const ATTEMPTS: u32 = 12_000;
         for _ in 1..ATTEMPTS {
             match stemedb_storage::SledStore::open(self.db()) {
                 Err(stemedb_storage::Error::Locked { .. }) => {

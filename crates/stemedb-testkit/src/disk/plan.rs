@@ -19,6 +19,8 @@ pub enum Operation {
     List,
     /// Renaming a file.
     Rename,
+    /// Giving a file one name more.
+    Link,
     /// Removing a file.
     Remove,
     /// Syncing a directory.

@@ -249,7 +249,8 @@ impl State {
             return u64::MAX;
         };
         let length = |number| self.files.get(&number).map_or(0, |file| file.bytes().len());
-        let used: usize = self.entries.iter().map(|(_, number)| length(number)).sum();
+        let named: BTreeSet<FileNumber> = self.entries.iter().map(|(_, number)| number).collect();
+        let used: usize = named.into_iter().map(length).sum();
         capacity.saturating_sub(used as u64)
     }
 

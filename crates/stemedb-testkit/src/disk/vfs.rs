@@ -57,6 +57,17 @@ impl Vfs for SimDisk {
         found(state.entries.rename(from, to))
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        fail(state.begin(on(Operation::Link, to))?)?;
+        if state.entries.find(to).is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let number = state.entries.find(from).ok_or(io::ErrorKind::NotFound)?;
+        state.entries.create(to.to_owned(), number);
+        Ok(())
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         fail(state.begin(on(Operation::Remove, path))?)?;
@@ -207,6 +218,12 @@ impl VfsFile for Handle {
             fail(effect)?;
             Ok(file.bytes().len() as u64)
         })
+    }
+
+    fn names(&self) -> io::Result<u64> {
+        let state = self.disk.state();
+        let same = |(_, number): &(&PathBuf, FileNumber)| *number == self.number;
+        Ok(state.entries.iter().filter(same).count() as u64)
     }
 }
 

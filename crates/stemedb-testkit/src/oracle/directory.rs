@@ -89,20 +89,36 @@ fn check_store(directory: &Path, payloads: &[(u64, Vec<u8>)]) -> Result<Counts, 
 /// What is wrong, and where.
 pub fn payloads(journal: &Path) -> Result<Vec<(u64, Vec<u8>)>, Violation> {
     let mut payloads = Vec::new();
+    for_each_payload(journal, |sequence, payload| {
+        payloads.push((sequence, payload.to_vec()));
+    })?;
+    Ok(payloads)
+}
+
+/// Does the same for journals that memory cannot hold: `visit` gets one record after the other, up to what is wrong.
+///
+/// # Errors
+///
+/// As [`payloads`].
+pub fn for_each_payload(
+    journal: &Path,
+    mut visit: impl FnMut(u64, &[u8]),
+) -> Result<(), Violation> {
     let mut violation = None;
-    let mut visit = |item: Item<'_>| {
+    let mut walked = |item: Item<'_>| {
         violation = broken(&item).map(Violation::new);
         if let Item::Group { group, .. } = item {
-            let records = group.records();
-            payloads.extend(records.map(|record| (record.sequence, record.bytes.to_vec())));
+            for record in group.records() {
+                visit(record.sequence, record.bytes);
+            }
         }
         match violation {
             None => ControlFlow::Continue(()),
             Some(_) => ControlFlow::Break(()),
         }
     };
-    walk(&OsVfs::default(), journal, &mut visit).map_err(|error| chain("the journal", &error))?;
-    violation.map_or(Ok(payloads), Err)
+    walk(&OsVfs::default(), journal, &mut walked).map_err(|error| chain("the journal", &error))?;
+    violation.map_or(Ok(()), Err)
 }
 
 fn broken(item: &Item<'_>) -> Option<String> {

@@ -30,7 +30,7 @@ mod world;
 use tally::Tally;
 
 /// Seeds of a run that is not told otherwise.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 2_000;
 /// Seeds for each disk that lies.
 const SEEDS_LYING: u64 = 40;
 /// Seeds at most for each database that is broken on purpose: it is found out long before.

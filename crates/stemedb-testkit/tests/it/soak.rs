@@ -20,11 +20,12 @@ fn count(said: &str, name: &str) -> u64 {
     before.parse().unwrap()
 }
 
-#[test]
-fn a_short_soak_kills_restarts_checks_and_is_clean() {
+/// Soaks for so many minutes; gives what was said, if it was clean.
+fn soak(minutes: f64) -> String {
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_stemedb-testkit"))
-        .args(["soak", "--minutes", "0.15", "--seed", "3", "--directory"])
+        .args(["soak", "--minutes", &minutes.to_string(), "--seed", "3"])
+        .arg("--directory")
         .arg(directory.path())
         .output()
         .unwrap();
@@ -35,9 +36,17 @@ fn a_short_soak_kills_restarts_checks_and_is_clean() {
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    for name in ["kills", "acknowledged", "reads", "checks", "records"] {
-        assert!(count(&said, name) > 0, "no {name} in {said}");
-    }
-    assert!(count(&said, "lives") > 1, "nothing was restarted: {said}");
     assert!(said.ends_with("clean\n"), "{said}");
+    said
+}
+
+#[test]
+fn a_short_soak_kills_restarts_checks_and_is_clean() {
+    let everything = |said: &str| {
+        let done = ["kills", "acknowledged", "reads", "checks", "records"];
+        done.iter().all(|name| count(said, name) > 0) && count(said, "lives") > 1
+    };
+    // On a busy machine ten seconds are not enough for everything.
+    let mut minutes = [0.15, 0.5, 2.0].into_iter();
+    assert!(minutes.any(|minutes| everything(&soak(minutes))));
 }

@@ -56,6 +56,10 @@ impl<H: Hook + 'static> Vfs for HookedDisk<H> {
         self.disk.rename(from, to)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.link(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.disk.remove(path)
     }
@@ -107,5 +111,9 @@ impl<H: Hook> VfsFile for HookedFile<H> {
 
     fn length(&self) -> io::Result<u64> {
         self.inner.length()
+    }
+
+    fn names(&self) -> io::Result<u64> {
+        self.inner.names()
     }
 }

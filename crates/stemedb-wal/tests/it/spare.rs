@@ -43,10 +43,16 @@ fn a_spare_that_could_not_be_made_is_left_to_the_rotation() {
     };
     let mut journal = options.open(directory()).unwrap();
     journal.append([1; 2500]).unwrap();
+    for _ in 0..12_000 {
+        if hook.tries.load(Ordering::Relaxed) > 0 {
+            break;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
     for n in 0..5 {
-        journal.append([n; 10]).unwrap();
-        // Long enough for the thread that makes the spare to fail.
+        // Long enough for another thread that makes a spare to fail.
         std::thread::park_timeout(Duration::from_millis(5));
+        journal.append([n; 10]).unwrap();
     }
     assert_eq!(hook.tries.load(Ordering::Relaxed), 1);
     let refused = journal.append([2; 2500]);

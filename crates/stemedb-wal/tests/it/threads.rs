@@ -13,7 +13,7 @@ use stemedb_wal::{
 };
 
 /// Long enough that only a hang reaches it.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_mins(2);
 
 fn disk() -> SimDisk {
     let disk = SimDisk::new();

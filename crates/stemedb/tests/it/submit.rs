@@ -61,7 +61,7 @@ fn a_record_of_each_type_is_stored_once_and_answered_with_its_first_sequence() {
 
 /// Opens a database again; the sled engine lets go of its lock a moment after it was closed.
 fn reopen(place: &Place) -> Database {
-    for _ in 0..500 {
+    for _ in 0..12_000 {
         match Database::open(place.path()) {
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 thread::park_timeout(std::time::Duration::from_millis(10));

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::support::Home,
+    super::support::{Home, can_trace, errors},
     check::{completes, recovered},
     kill::{Base, CALLS, ENGINES, JOURNAL, sample},
     life::{INGEST, Life},
-    trace::{Effect, Fault, can_trace},
+    trace::{Effect, Fault},
 };
 
 /// How many runs ended with each exit code.
@@ -46,60 +46,92 @@ impl Ways<'static> {
     };
 }
 
+impl Ways<'_> {
+    /// What happens at a place in the sample: each of the effects in turn, or all of them with `STEMEDB_ALL_ERRORS`.
+    fn effects_at(&self, at: usize) -> &[Effect] {
+        if std::env::var_os("STEMEDB_ALL_ERRORS").is_some() {
+            return self.effects;
+        }
+        let at = at % self.effects.len();
+        &self.effects[at..=at]
+    }
+}
+
 /// Has each call in the sample of each kind fail once, in processes that begin on copies of `base`; then looks at what they left.
 fn fail_at_each(base: &Base, files: &'static [&'static str], ways: &Ways<'_>) -> Codes {
-    let Ways { calls, effects, .. } = ways;
     let mut codes = Codes::new();
-    for &call in *calls {
+    for &call in ways.calls {
         for (at, nth) in sample().enumerate() {
-            let effect = effects[at % effects.len()];
-            let fault = Fault {
-                call,
-                nth,
-                effect,
-                files,
-            };
-            let home = base.copy();
-            let life = Life::of(fault.command(&home, &INGEST), &base.work, base.acknowledged);
-            let Some(injected) = fault.injected(&home) else {
-                assert!(life.status.success(), "{fault}: {}", life.stderr);
-                break;
-            };
-            eprintln!(
-                "{fault}: {:?}, {} acknowledged, {injected:.80}",
-                life.status.code(),
-                life.acknowledged.len()
-            );
-            let calls = fault.calls(&home);
-            let is_mute = calls
-                .iter()
-                .any(|call| call.starts_with("write(2,") && call.contains("(INJECTED)"));
-            let judged = if is_mute {
-                // Each thread has its N-th call, and this one's was the line that should have said why.
-                life.status.code().filter(|code| ways.codes.contains(code))
-            } else {
-                judged(&fault, &life, ways.codes)
-            };
-            let Some(code) = judged else {
-                continue;
-            };
-            if files == JOURNAL && call == "fdatasync" && !injected.contains("EINTR") {
-                is_final(&fault, &home, code);
+            let mut failed = 0;
+            for &effect in ways.effects_at(at) {
+                let fault = Fault {
+                    call,
+                    nth,
+                    effect,
+                    files,
+                };
+                let ended = fail_once(base, &fault, ways);
+                failed += usize::from(ended != Ended::WithoutFault);
+                if let Ended::Judged(code) = ended {
+                    *codes.entry(code).or_default() += 1;
+                }
             }
-            let whole = life.acknowledged_upto() == base.work.ids.len();
-            assert!(code != 0 || whole, "{fault}: {life:?}");
-            *codes.entry(code).or_default() += 1;
-            rebuild_if_asked(&home, &fault);
-            recovered(
-                &home,
-                &base.work,
-                life.acknowledged_upto().max(base.acknowledged),
-            );
-            completes(&home, &base.work);
+            if failed == 0 {
+                break;
+            }
         }
     }
     eprintln!("exit codes: {codes:?}");
     codes
+}
+
+/// How a process in which a call was to fail has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// There was no such call.
+    WithoutFault,
+    /// The program had not begun, or could not say why it ended.
+    Unjudged,
+    /// With this exit code, and words that go with it.
+    Judged(i32),
+}
+
+/// Has one call fail, and looks at what is left.
+fn fail_once(base: &Base, fault: &Fault, ways: &Ways<'_>) -> Ended {
+    let home = base.copy();
+    let life = Life::of(fault.command(&home, &INGEST), &base.work, base.acknowledged);
+    let Some(injected) = fault.injected(&home) else {
+        assert!(life.status.success(), "{fault}: {}", life.stderr);
+        return Ended::WithoutFault;
+    };
+    eprintln!(
+        "{fault}: {:?}, {} acknowledged, {injected:.80}",
+        life.status.code(),
+        life.acknowledged.len()
+    );
+    let calls = fault.calls(&home);
+    let is_mute = calls
+        .iter()
+        .any(|call| call.starts_with("write(2,") && call.contains("(INJECTED)"));
+    let judged = if is_mute {
+        // Each thread has its N-th call, and this one's was the line that should have said why.
+        life.status.code().filter(|code| ways.codes.contains(code))
+    } else {
+        judged(fault, &life, ways.codes)
+    };
+    let Some(code) = judged else {
+        return Ended::Unjudged;
+    };
+    if fault.files == JOURNAL && fault.call == "fdatasync" && !injected.contains("EINTR") {
+        is_final(fault, &home, code);
+    }
+    let whole = life.acknowledged_upto() == base.work.ids.len();
+    assert!(code != 0 || whole, "{fault}: {life:?}");
+    rebuild_if_asked(&home, fault);
+    let acknowledged = life.acknowledged_upto().max(base.acknowledged);
+    recovered(&home, &base.work, acknowledged);
+    completes(&home, &base.work);
+    Ended::Judged(code)
 }
 
 /// Its exit code, if that is one that it may end with, and its words are those that go with it.
@@ -117,10 +149,7 @@ fn judged(fault: &Fault, life: &Life, codes: &[i32]) -> Option<i32> {
         !words.contains("panicked") && !words.contains("internal failure"),
         "{fault}: {words}"
     );
-    let errors: Vec<_> = words
-        .lines()
-        .filter(|line| line.starts_with("error: "))
-        .collect();
+    let errors = errors(words);
     if code == 0 {
         assert_eq!(errors, [""; 0], "{fault}");
         return Some(code);
@@ -146,7 +175,7 @@ fn judged(fault: &Fault, life: &Life, codes: &[i32]) -> Option<i32> {
         .iter()
         .any(|number| errors[0].contains(number));
     assert!(
-        !is_full || is_of_output || errors[0].contains("make room"),
+        !is_full || is_of_output || is_of_configuration || errors[0].contains("make room"),
         "{fault}: {words}"
     );
     Some(code)
@@ -229,15 +258,8 @@ fn a_write_that_is_cut_short_ends_in_order() {
         command.args(INGEST);
         let life = Life::of(command, &base.work, 0);
         eprintln!("{kib} KiB: {:?} {}", life.status.code(), life.stderr);
-        let errors = life
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("error: "));
-        assert_eq!(
-            (life.status.code(), errors.count()),
-            (Some(4), 1),
-            "{life:?}"
-        );
+        let errors = errors(&life.stderr).len();
+        assert_eq!((life.status.code(), errors), (Some(4), 1), "{life:?}");
         assert!(life.stderr.contains("File too large"), "{life:?}");
         recovered(&base.home, &base.work, life.acknowledged_upto());
         completes(&base.home, &base.work);

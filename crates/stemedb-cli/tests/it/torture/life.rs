@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::work::Work;
 
 /// No life lasts longer; whoever does hangs.
-const SECONDS_MAX: u64 = 60;
+const SECONDS_MAX: u64 = 600;
 
 /// The arguments that make a process take lines from its input, and acknowledge each in its output.
 pub(crate) const INGEST: [&str; 5] = ["ingest", "-", "--json", "--results", "/dev/stdout"];

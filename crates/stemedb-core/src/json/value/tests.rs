@@ -109,3 +109,23 @@ fn text_is_borrowed_where_it_can_be() {
         );
     }
 }
+
+#[test]
+fn an_object_is_the_same_whichever_way_it_is_read() {
+    // The escape in the name keeps the scanner from reading it.
+    for (plain, escaped) in [
+        (r#"{"text":"a"}"#, r#"{"\u0074ext":"a"}"#),
+        (r#"{ "number" : -1.50 }"#, r#"{ "\u006eumber" : -1.50 }"#),
+        (r#"{"boolean":true}"#, r#"{"\u0062oolean":true}"#),
+        (r#"{"reference":"a"}"#, r#"{"\u0072eference":"a"}"#),
+        (r#"{"reference":""}"#, r#"{"\u0072eference":""}"#),
+        (r#"{"number":"a"}"#, r#"{"\u006eumber":"a"}"#),
+        (r#"{"text":null}"#, r#"{"\u0074ext":null}"#),
+    ] {
+        assert!(scan::only_entry(plain).is_some(), "{plain}");
+        assert!(scan::only_entry(escaped).is_none(), "{escaped}");
+        assert_eq!(object(plain), object(escaped), "{plain}");
+    }
+    let unknown = object(r#"{"list":1}"#).unwrap_err();
+    assert!(matches!(unknown.reason(), Reason::ObjectKind { .. }));
+}
