@@ -201,7 +201,8 @@ impl World {
         let path = *self.random.pick(&paths).unwrap();
         let offset = self.random.below(files[path].len() as u64);
         let offset = usize::try_from(offset).unwrap();
-        let copy = self.disk.copy();
+        // The lock of the original is not among the files.
+        let copy = SimDisk::with_files(&files);
         self.tally.damages += 1;
         let is_flip = self.random.one_in(2);
         if is_flip {
