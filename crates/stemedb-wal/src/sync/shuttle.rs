@@ -59,9 +59,11 @@ impl Condvar {
             let has_ended = Arc::clone(&has_ended);
             ::shuttle::thread::spawn(move || {
                 // A timer that outlived its wait must wake nobody: it would hide that somebody else did not.
-                if !has_ended.load(Ordering::SeqCst) {
+                // Its first call may come before the wait has begun, and then reaches nobody.
+                while !has_ended.load(Ordering::SeqCst) {
                     is_over.store(true, Ordering::SeqCst);
                     condition.notify_all();
+                    ::shuttle::thread::yield_now();
                 }
             });
         }
