@@ -25,7 +25,7 @@ export bin seconds
 run_one() {
     mkdir -p "artifacts/$1"
     log="artifacts/$1.log"
-    if "$bin/$1" "corpus/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256 \
+    if "$bin/$1" "corpus/$1" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=256 \
         -max_len=8192 -artifact_prefix="artifacts/$1/" -print_final_stats=1 >"$log" 2>&1; then
         echo "fuzz $1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs in $seconds s, nothing found"
     else

@@ -21,7 +21,8 @@ pub(crate) const fn less(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(repeat(limit)) & !word & HIGHEST
 }
 
-/// Where the first byte stands that `mark` marks. It must not mark a space, with which the last word is filled up.
+/// Where the first byte stands that `mark` marks. It must not mark a space, with which a lone word is filled up.
+#[inline]
 pub(crate) fn find(bytes: &[u8], mark: impl Fn(u64) -> u64) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<BYTES>();
     for (word, index) in words.iter().zip(0..) {
@@ -29,11 +30,18 @@ pub(crate) fn find(bytes: &[u8], mark: impl Fn(u64) -> u64) -> Option<usize> {
             return Some(index * BYTES + place);
         }
     }
-    let mut last = [b' '; BYTES];
-    for (to, from) in last.iter_mut().zip(rest) {
+    if rest.is_empty() {
+        return None;
+    }
+    if let Some(last) = bytes.last_chunk() {
+        // What it has in common with the word before is known to be unmarked.
+        return first(mark(u64::from_le_bytes(*last))).map(|place| bytes.len() - BYTES + place);
+    }
+    let mut only = [b' '; BYTES];
+    for (to, from) in only.iter_mut().zip(rest) {
         *to = *from;
     }
-    first(mark(u64::from_le_bytes(last))).map(|place| bytes.len() - rest.len() + place)
+    first(mark(u64::from_le_bytes(only)))
 }
 
 const fn repeat(byte: u8) -> u64 {

@@ -54,6 +54,17 @@ pub(crate) fn list(vfs: &dyn Vfs, directory: &Path) -> Result<Listing, Error> {
     Ok(listing)
 }
 
+/// Fails unless there is nothing in a directory that is to be filled.
+pub(crate) fn check_empty(vfs: &dyn Vfs, directory: &Path) -> Result<(), Error> {
+    let names = vfs.list(directory).context("list", directory)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NotEmpty {
+        path: directory.to_owned(),
+    })
+}
+
 fn is_leftover(name: &str) -> bool {
     let stem = name.strip_suffix(".tmp").unwrap_or_default();
     stem.starts_with("spare-") || stem.starts_with("recover-")

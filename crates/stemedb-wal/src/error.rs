@@ -244,7 +244,7 @@ pub enum AppendError {
         bytes_max: usize,
     },
     /// The disk is full; nothing of the request was kept. Appends work again after space was made and the journal reopened.
-    #[error("no space left for the journal in {}; make room and open it again", path.display())]
+    #[error("no space left for the journal in {}", path.display())]
     NoSpace {
         /// The journal's directory.
         path: PathBuf,

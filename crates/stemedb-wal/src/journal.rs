@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::mark::{Extent, check_mark};
 use crate::reader::{JournalReader, Start};
 use crate::shared::{Progress, Shared};
+use crate::snapshot::snapshot;
 use crate::sync::thread::{self, JoinHandle};
 use crate::writer::Writer;
 use crate::{
     AppendError, Error, JournalId, LockedDirectory, Log, Mark, Options, RecoveryReport,
-    SegmentInfo, Trust,
+    SegmentInfo, SnapshotReport, SyncStats, Trust,
 };
 
 /// An append-only log of records, durable and hash-chained. One may be open per directory.
@@ -187,6 +188,12 @@ impl JournalWatch {
         self.0.progress().head.map_or(0, |head| head.sequence)
     }
 
+    /// How often the log waited for an fsync since the journal was opened, and for how long.
+    #[must_use]
+    pub fn sync_stats(&self) -> SyncStats {
+        self.0.sync_times.stats(self.0.options.vfs.as_ref())
+    }
+
     /// The failure after which the journal accepts nothing more.
     #[must_use]
     pub fn failure(&self) -> Option<AppendError> {
@@ -223,6 +230,26 @@ impl JournalWatch {
     /// [`Error::Corruption`] and [`Error::Io`] where the place cannot be found.
     pub fn reader(&self, start: Start) -> Result<JournalReader, Error> {
         JournalReader::new(Arc::clone(&self.0), start)
+    }
+
+    /// Makes a snapshot: everything that is durable now, as a journal of its own in `destination`, which must not exist or be empty.
+    ///
+    /// Appends go on meanwhile. Sealed segments are linked rather than copied where the file system can, and share their space with
+    /// the original; neither journal ever writes to what both have. They are not read: whether they are sound, a walk says.
+    /// Where this fails or is interrupted, `destination` holds all of it, or a journal whose beginning is missing, which is refused, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEmpty`], [`Error::Locked`] where another snapshot is being made there, [`Error::Corruption`] where what is copied is
+    /// damaged, [`Error::Io`].
+    pub fn snapshot(&self, destination: impl AsRef<Path>) -> Result<SnapshotReport, Error> {
+        let (shared, state) = (&self.0, self.state());
+        snapshot(
+            &shared.options,
+            &shared.directory,
+            &state,
+            destination.as_ref(),
+        )
     }
 }
 

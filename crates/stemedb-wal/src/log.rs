@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::directory::{PID_FILE, SegmentFile, list, segment_path};
+use crate::directory::{SegmentFile, list, segment_path};
 use crate::error::IoContext;
 use crate::format::{
     ALIGNMENT_BYTES, Place, SEGMENT_HEADER_BYTES, SegmentHeader, segment_capacity_bytes,
@@ -14,18 +14,23 @@ use crate::format::{
 use crate::group::{GroupFields, SealedGroup};
 use crate::recover::{Recovered, recover, write_new};
 use crate::scan::ChainEnd;
+use crate::snapshot::snapshot;
 use crate::spare::{Spare, SpareRequest};
-use crate::vfs::{OpenMode, Vfs, VfsFile, fill_zeros, read_full_at, write_all_at};
+use crate::sync_times::SyncTimes;
+use crate::vfs::{Vfs, VfsFile, fill_zeros, write_all_at};
 use crate::{
-    AppendError, Error, Group, GroupBuilder, JournalId, Mark, Options, RecoveryReport, SegmentInfo,
+    AppendError, Error, Group, GroupBuilder, JournalId, JournalState, Mark, Options,
+    RecoveryReport, SegmentInfo, SnapshotReport,
 };
 
 mod failure;
+mod pid;
 mod rotate;
 #[cfg(test)]
 mod tests;
 
 use failure::{Failure, WriteStep};
+use pid::{read_pid, write_pid};
 
 /// Bytes of zeros that an open segment keeps behind its last group: a file that ends at its last group was ended on purpose.
 const TAIL_BYTES: u64 = ALIGNMENT_BYTES as u64;
@@ -198,6 +203,7 @@ pub struct Log {
     spare: Option<Spare>,
     failure: Option<Failure>,
     group_bytes_total: u64,
+    syncs: Arc<SyncTimes>,
 }
 
 #[derive(Debug)]
@@ -215,6 +221,7 @@ impl Log {
             durable_group: recovered.chain.next_group.saturating_sub(1),
             spare: None,
             failure: None,
+            syncs: Arc::default(),
             group_bytes_total: recovered.segments.iter().map(|info| info.group_bytes).sum(),
             locked,
             recovered,
@@ -265,6 +272,10 @@ impl Log {
 
     pub(crate) fn directory(&self) -> &Path {
         &self.locked.directory
+    }
+
+    pub(crate) fn sync_times(&self) -> &Arc<SyncTimes> {
+        &self.syncs
     }
 
     fn vfs(&self) -> &dyn Vfs {
@@ -387,7 +398,8 @@ impl Log {
             return Ok(());
         };
         let path = open.path.clone();
-        let result = open.file.sync_data();
+        let sync = || open.file.sync_data();
+        let result = self.syncs.measure(self.vfs(), sync);
         result.map_err(|source| self.fail(WriteStep::Sync, path, source))
     }
 
@@ -404,6 +416,27 @@ impl Log {
         let group = self.write(self.begin_group())?;
         self.sync()?;
         Ok(Some(group))
+    }
+
+    /// Makes everything that was written durable, and a snapshot of it in `destination`, which must not exist or be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Append`] where the fsync failed; and as [`JournalWatch::snapshot`](crate::JournalWatch::snapshot).
+    pub fn snapshot(&mut self, destination: impl AsRef<Path>) -> Result<SnapshotReport, Error> {
+        self.sync()?;
+        let state = JournalState {
+            journal: self.journal(),
+            head: self.head(),
+            segments: self.segments().to_vec(),
+            group_bytes: self.group_bytes_total,
+        };
+        snapshot(
+            self.options(),
+            self.directory(),
+            &state,
+            destination.as_ref(),
+        )
     }
 
     /// Ends the journal cleanly: covers what is not covered, cuts the zeros off, removes the spare, releases the lock.
@@ -460,28 +493,5 @@ impl Log {
                 first_sequence: 1,
                 group_bytes: 0,
             })
-    }
-}
-
-fn read_pid(vfs: &dyn Vfs, directory: &Path) -> Option<u32> {
-    let file = vfs.open(&directory.join(PID_FILE), OpenMode::Read).ok()?;
-    let mut text = [0; 16];
-    let read = read_full_at(file.as_ref(), &mut text, 0).ok()?;
-    str::from_utf8(text.get(..read)?).ok()?.trim().parse().ok()
-}
-
-/// The process id is information only: where it cannot be written, nobody is told.
-fn write_pid(vfs: &dyn Vfs, directory: &Path) {
-    let path = directory.join(PID_FILE);
-    let text = format!("{}\n", std::process::id());
-    let opened = vfs
-        .open(&path, OpenMode::Write)
-        .or_else(|_| vfs.open(&path, OpenMode::CreateNew));
-    let written = opened.and_then(|file| {
-        file.set_len(0)?;
-        write_all_at(file.as_ref(), text.as_bytes(), 0)
-    });
-    if let Err(error) = written {
-        tracing::debug!(path = %path.display(), %error, "the process id was not written down");
     }
 }

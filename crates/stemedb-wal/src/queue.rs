@@ -139,6 +139,7 @@ pub(crate) struct Part {
 /// Who is told of the outcome of a part.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
+    requests: usize,
     settle: Settle,
     calls: Vec<Call>,
 }
@@ -155,6 +156,10 @@ impl fmt::Debug for Call {
 }
 
 impl Answers {
+    pub(crate) fn requests(&self) -> usize {
+        self.requests
+    }
+
     pub(crate) fn send(self, written: &Written) {
         self.settle.with(written.clone());
         for Call { then, appended } in self.calls {
@@ -220,8 +225,10 @@ pub(crate) struct Queue {
     /// Those who wait for room; they are told to try again.
     waiting: Vec<oneshot::Sender<()>>,
     pub(crate) closed: bool,
-    /// The log thread sleeps until something arrives.
-    pub(crate) is_awaited: bool,
+    /// How many requests are waiting.
+    requests: usize,
+    /// The log thread sleeps until so many requests are there.
+    awaited: Option<usize>,
 }
 
 impl Queue {
@@ -236,12 +243,29 @@ impl Queue {
             gate: Gate::Open,
             waiting: Vec::new(),
             closed: false,
-            is_awaited: false,
+            requests: 0,
+            awaited: None,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
+    }
+
+    /// How many requests are waiting.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// Has the log thread woken when so many requests are there, or when no more fit.
+    pub(crate) fn await_requests(&mut self, requests: usize) {
+        self.awaited = Some(requests);
+    }
+
+    /// Whether the log thread sleeps and is to be woken now. Waking is a system call, also where nobody sleeps.
+    pub(crate) fn take_wake_up(&mut self) -> bool {
+        let is_due = |requests| self.requests >= requests || !self.waiting.is_empty();
+        self.awaited.take_if(|requests| is_due(*requests)).is_some()
     }
 
     /// Takes a request. One is always taken where nothing else waits, however large it is.
@@ -302,12 +326,14 @@ impl Queue {
                 part
             }
         };
+        part.answers.requests += 1;
         let outcome = part.answers.settle.outcome();
         if let Some(then) = request.then {
             part.answers.calls.push(Call { then, appended });
         }
         self.next_sequence += u64::from(request.count);
         self.framed_bytes += request.framed_bytes;
+        self.requests += 1;
         Taken { outcome, appended }
     }
 
@@ -327,6 +353,7 @@ impl Queue {
 
     /// The first part, and those behind it that fit the same group.
     pub(crate) fn take_group(&mut self) -> Vec<Part> {
+        self.awaited = None;
         let mut taken = Vec::new();
         let mut framed_bytes = 0;
         while let Some(part) = self.parts.front() {
@@ -336,6 +363,10 @@ impl Queue {
             }
             taken.extend(self.parts.pop_front());
         }
+        self.requests -= taken
+            .iter()
+            .map(|part| part.answers.requests)
+            .sum::<usize>();
         let taken_bytes: usize = taken.iter().map(Part::payload_bytes).sum();
         self.framed_bytes -= taken_bytes;
         self.part_bytes_expected = taken_bytes.min(PART_BYTES_EXPECTED_MAX);
@@ -346,6 +377,7 @@ impl Queue {
     /// Drops what nobody will write: whoever waits for it hears that the journal is closed.
     pub(crate) fn clear(&mut self) -> VecDeque<Part> {
         self.framed_bytes = 0;
+        self.requests = 0;
         std::mem::take(&mut self.parts)
     }
 

@@ -83,24 +83,52 @@ impl JournalReader {
             interrupted: Arc::default(),
             segment: info.number,
             offset: HEADER_BYTES,
-            chain: ChainEnd {
-                next_group: info.first_group,
-                next_sequence: info.first_sequence,
-                ..ChainEnd::START
-            },
-            hash_is_known: info.number == 1,
+            chain: ChainEnd::START,
+            hash_is_known: true,
             file: None,
-            passed_bytes: segments
-                .iter()
-                .filter(|before| before.number < info.number)
-                .map(|before| before.group_bytes)
-                .sum(),
+            passed_bytes: 0,
         };
-        reader.seek(start)?;
+        reader.begin(info.number)?;
+        reader.seek(start).or_else(|error| match error {
+            Error::Corruption(_) => {
+                reader.begin(info.number)?;
+                reader.seek(start)
+            }
+            other => Err(other),
+        })?;
         Ok(reader)
     }
 
+    /// Goes to the first group of a segment.
+    fn begin(&mut self, segment: u64) -> Result<(), Error> {
+        let progress = self.shared.progress();
+        let mut passed_bytes = 0;
+        let mut info = None;
+        for known in &progress.segments {
+            if known.number < segment {
+                passed_bytes += known.group_bytes;
+            } else if known.number == segment {
+                info = Some(*known);
+            }
+        }
+        drop(progress);
+        let info = info.ok_or(Error::Closed)?;
+        self.chain = ChainEnd {
+            next_group: info.first_group,
+            next_sequence: info.first_sequence,
+            ..ChainEnd::START
+        };
+        self.hash_is_known = segment == 1;
+        self.segment = segment;
+        self.offset = HEADER_BYTES;
+        self.file = None;
+        self.passed_bytes = passed_bytes;
+        Ok(())
+    }
+
     /// Passes over groups by their headers alone; the group that is read next is checked in full.
+    ///
+    /// A header that was misread may name another length, and what then is read behind it is damaged: whoever finds that begins anew.
     fn seek(&mut self, start: Start) -> Result<(), Error> {
         loop {
             let durable = self.shared.progress().durable_group;
@@ -224,6 +252,11 @@ impl JournalReader {
         self.try_read_group().or_else(|error| match error {
             Error::Corruption(_) => {
                 self.file = None;
+                if !self.hash_is_known {
+                    let before = self.chain.next_group.saturating_sub(1);
+                    self.begin(self.segment)?;
+                    self.seek(Start::AfterGroup(before))?;
+                }
                 self.try_read_group()
             }
             other => Err(other),

@@ -2,8 +2,7 @@
 //!
 //! Nothing is written before every decision is made, so a refusal leaves the files as they were.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::decision::{Action, Behind, Header, Position, Witness, decide};
 use crate::directory::{Listing, SegmentFile, check_dense, corruption, list, segment_path};
@@ -19,58 +18,11 @@ use crate::{Corruption, Error, Fault, JournalId, Mark};
 const READINGS_MAX: u32 = 4;
 
 mod carry;
+mod last;
+mod report;
 
 pub(crate) use carry::write_new;
-
-/// What recovery found and did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryReport {
-    /// The journal was created by this call.
-    pub created: bool,
-    /// The last segment had not been closed cleanly, and its groups were copied and synced anew.
-    pub rewritten: bool,
-    /// An unacknowledged tail was dropped, and kept in a file of its own.
-    pub torn: Option<Torn>,
-    /// Segments whose seal was completed.
-    pub seals_finished: Vec<u64>,
-    /// Names in the directory that are not the journal's; they are left alone.
-    pub foreign: Vec<OsString>,
-}
-
-/// An unacknowledged tail that recovery dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Torn {
-    /// Number of the segment that it was in.
-    pub segment: u64,
-    /// Offset at which it began, in bytes.
-    pub offset: u64,
-    /// How many bytes it had, zeros at its end left out.
-    pub bytes: u64,
-    /// The file that keeps it; `None` where it was nothing but zeros.
-    pub kept: Option<PathBuf>,
-}
-
-impl RecoveryReport {
-    /// Says what somebody should look at. A rewrite is what every unclean end is followed by.
-    fn log(&self, directory: &Path) {
-        if let Some(torn) = &self.torn {
-            tracing::warn!(
-                file = %segment_path(directory, torn.segment).display(),
-                offset = torn.offset,
-                bytes = torn.bytes,
-                kept = ?torn.kept,
-                "a tail that was not acknowledged was dropped"
-            );
-        }
-        if !self.foreign.is_empty() {
-            tracing::warn!(
-                directory = %directory.display(),
-                names = ?self.foreign,
-                "names that are not the journal's are left alone"
-            );
-        }
-    }
-}
+pub use report::{RecoveryReport, Torn};
 
 /// One segment of an open journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,96 +277,6 @@ impl Survey<'_> {
         Ok((bytes, scan))
     }
 
-    /// The last segment, whose header is sound.
-    fn scan_last(&self, header: SegmentHeader, plan: &mut Plan) -> Result<Scan, Error> {
-        let (mut bytes, scan) = self.scan_segment(&header)?;
-        let segment = Segment {
-            journal: header.journal,
-            number: header.number,
-            bytes: &bytes,
-        };
-        let (behind, fault) = behind(scan.tail);
-        let damaged = scan.chain.next_group;
-        let is_proven = behind == Behind::Damage
-            && segment
-                .proven_durable_behind(scan.end, scan.chain)
-                .says_durable(damaged);
-        let witness = self.witness(header.journal, is_proven, &scan);
-        let position = if header.number == 1 {
-            Position::First
-        } else {
-            Position::Last
-        };
-        match decide(position, Header::Sound, behind, witness) {
-            Action::Accept => {}
-            Action::RefuseStoreAhead => return Err(self.store_ahead(&scan)),
-            Action::RefuseCorruption => return Err(self.damaged(header.number, &scan, fault)),
-            _ => {
-                let dropped = bytes.split_off(usize::try_from(scan.end).unwrap_or(usize::MAX));
-                // The groups verified as they were read here; of the header another reading did.
-                for (to, from) in bytes.iter_mut().zip(header.encode()) {
-                    *to = from;
-                }
-                plan.rewrite = Some(Rewrite {
-                    number: header.number,
-                    kept: bytes,
-                    dropped,
-                });
-            }
-        }
-        Ok(scan)
-    }
-
-    /// The last segment's header is bad: its predecessor is the last one again, unless something says that it must not be.
-    fn drop_last(&self, header: SegmentHeader, last: u64, plan: &mut Plan) -> Result<Scan, Error> {
-        let (_, scan) = self.scan_segment(&header)?;
-        let (behind, fault) = behind(scan.tail);
-        match decide(Position::Sealed, Header::Sound, behind, Witness::None) {
-            Action::Accept => {}
-            Action::FinishSeal => plan.finish_seals.push((header.number, scan.end)),
-            _ => return Err(self.damaged(header.number, &scan, fault)),
-        }
-        let dropped = self.read_segment(last)?;
-        let unborn = Segment {
-            journal: header.journal,
-            number: last,
-            bytes: &dropped,
-        };
-        let proof = unborn.proven_durable_behind(SEGMENT_HEADER_BYTES as u64, scan.chain);
-        let is_proven = proof.says_durable(scan.chain.next_group);
-        let witness = self.witness(header.journal, is_proven, &scan);
-        match decide(Position::Last, Header::Bad, behind, witness) {
-            Action::RefuseStoreAhead => return Err(self.store_ahead(&scan)),
-            Action::RefuseCorruption => {
-                return Err(Corruption {
-                    path: segment_path(self.directory, last),
-                    offset: 0,
-                    group: Some(scan.chain.next_group),
-                    sequence: Some(scan.chain.next_sequence),
-                    fault: Fault::SegmentHeader,
-                }
-                .into());
-            }
-            _ => plan.drop_segment = Some((last, dropped)),
-        }
-        Ok(scan)
-    }
-
-    /// A cursor of another journal bears no witness: it is refused as what it is, by [`check_mark`].
-    fn witness(&self, journal: JournalId, group_says_so: bool, scan: &Scan) -> Witness {
-        if group_says_so {
-            Witness::Group
-        } else if self
-            .cursors
-            .iter()
-            .any(|cursor| cursor.journal == journal && cursor.group >= scan.chain.next_group)
-        {
-            Witness::Store
-        } else {
-            Witness::None
-        }
-    }
-
     fn damaged(&self, number: u64, scan: &Scan, fault: Fault) -> Error {
         Corruption {
             path: segment_path(self.directory, number),
@@ -424,15 +286,6 @@ impl Survey<'_> {
             fault,
         }
         .into()
-    }
-
-    fn store_ahead(&self, scan: &Scan) -> Error {
-        let ahead = self.cursors.iter().max_by_key(|cursor| cursor.group);
-        Error::StoreAheadOfJournal {
-            store: ahead.map_or(0, |cursor| cursor.sequence),
-            group: ahead.map_or(0, |cursor| cursor.group),
-            journal: scan.chain.next_sequence.saturating_sub(1),
-        }
     }
 
     /// The last group with records; in the last segment as a rule, since a segment is begun by a group with records.

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::error::IoContext;
+use crate::directory::check_empty;
 use crate::survey::{Damaged, Item, walk};
 use crate::{Error, Group, JournalId, Log, Options, Trust};
 
@@ -48,12 +48,7 @@ pub fn salvage(
         ..options
     };
     let locked = create_options.lock(destination)?;
-    let names = vfs.list(destination).context("list", destination)?;
-    if !names.is_empty() {
-        return Err(Error::NotEmpty {
-            path: destination.to_owned(),
-        });
-    }
+    check_empty(vfs.as_ref(), destination)?;
     let mut salvage = Salvage::new(locked.open(&[])?);
     let mut failed = None;
     walk(vfs.as_ref(), source, &mut |item| match salvage.take(item) {

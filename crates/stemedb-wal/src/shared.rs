@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use crate::gather::Gathering;
 use crate::queue::{Gate, Offer, Part, Queue, Request};
 use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync_times::SyncTimes;
 use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo};
 
 /// What an append is answered with.
@@ -59,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) journal: JournalId,
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
+    pub(crate) sync_times: Arc<SyncTimes>,
     queue: Mutex<Queue>,
     arrived: Condvar,
     progress: Mutex<Progress>,
@@ -81,6 +84,7 @@ impl Shared {
             journal: log.journal(),
             directory: log.directory().to_owned(),
             options: log.options().clone(),
+            sync_times: Arc::clone(log.sync_times()),
             queue: Mutex::new(Queue::new(
                 log.begin_group().next_sequence(),
                 log.options().durability,
@@ -114,8 +118,7 @@ impl Shared {
     pub(crate) fn offer(&self, request: Request) -> Offer {
         let mut queue = self.queue();
         let offer = queue.offer(request);
-        // Waking somebody is a system call, also where nobody sleeps.
-        if std::mem::take(&mut queue.is_awaited) {
+        if queue.take_wake_up() {
             drop(queue);
             self.arrived.notify_one();
         }
@@ -123,33 +126,49 @@ impl Shared {
     }
 
     /// Waits for requests and takes as many as fit one group.
-    pub(crate) fn next_work(&self, timeout: Option<Duration>) -> Work {
+    pub(crate) fn next_work(&self, timeout: Option<Duration>, gathering: &mut Gathering) -> Work {
         let mut queue = self.queue();
-        loop {
-            if !queue.is_empty() {
-                return Work::Group(queue.take_group());
-            }
+        while queue.is_empty() {
             if queue.closed {
                 return Work::Close;
             }
-            queue.is_awaited = true;
-            queue = match timeout {
-                None => self
-                    .arrived
-                    .wait(queue)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(timeout) => {
-                    let (queue, result) = self
-                        .arrived
-                        .wait_timeout(queue, timeout)
-                        .unwrap_or_else(PoisonError::into_inner);
-                    if result.timed_out() && queue.is_empty() && !queue.closed {
-                        return Work::Idle;
-                    }
-                    queue
-                }
-            };
+            queue.await_requests(1);
+            let is_over;
+            (queue, is_over) = self.wait_arrived(queue, timeout);
+            if is_over && queue.is_empty() && !queue.closed {
+                return Work::Idle;
+            }
         }
+        if let Some(gather) = gathering.next() {
+            if queue.requests() < gather.requests && !queue.closed {
+                queue.await_requests(gather.requests);
+                (queue, _) = self.wait_arrived(queue, Some(gather.limit));
+            }
+            gathering.end(gather, queue.requests());
+        }
+        Work::Group(queue.take_group())
+    }
+
+    /// Waits until the log thread is woken; gives whether the time was over.
+    fn wait_arrived<'a>(
+        &self,
+        queue: MutexGuard<'a, Queue>,
+        timeout: Option<Duration>,
+    ) -> (MutexGuard<'a, Queue>, bool) {
+        let Some(timeout) = timeout else {
+            let queue = self.arrived.wait(queue);
+            return (queue.unwrap_or_else(PoisonError::into_inner), false);
+        };
+        let (queue, result) = self
+            .arrived
+            .wait_timeout(queue, timeout)
+            .unwrap_or_else(PoisonError::into_inner);
+        (queue, result.timed_out())
+    }
+
+    /// How many requests wait for the log thread.
+    pub(crate) fn queued_requests(&self) -> usize {
+        self.queue().requests()
     }
 
     /// Takes no more requests; those that were taken are still written.

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::queue::Part;
+use crate::gather::Gathering;
+use crate::queue::{Answers, Part};
 use crate::shared::{Shared, Work};
 use crate::sync::thread::{self, JoinHandle};
 use crate::{AppendError, Durability, Group, Log, Spare};
@@ -20,9 +21,12 @@ pub(crate) fn run(log: Log, shared: &Arc<Shared>) -> Result<(), AppendError> {
         spare_failed: None,
         unsynced: Vec::new(),
         sync_due: None,
+        sync_time: Duration::ZERO,
+        gathering: Gathering::default(),
     };
     loop {
-        match shared.next_work(driver.timeout()) {
+        let timeout = driver.timeout();
+        match shared.next_work(timeout, &mut driver.gathering) {
             Work::Group(parts) => driver.append(parts),
             Work::Idle => driver.idle(),
             Work::Close => return driver.close(),
@@ -53,6 +57,9 @@ struct Driver<'a> {
     /// Groups that were acknowledged under [`Durability::Interval`] and wait for their fsync.
     unsynced: Vec<Group>,
     sync_due: Option<Duration>,
+    /// How long the last fsync took.
+    sync_time: Duration,
+    gathering: Gathering,
 }
 
 impl Driver<'_> {
@@ -81,10 +88,20 @@ impl Driver<'_> {
             self.report(error);
             self.sync_what_was_acknowledged();
         }
+        self.expect_back(&answers);
         for answers in answers {
             answers.send(&result);
         }
         self.prepare_spare();
+    }
+
+    /// Those who are answered now come back, if it was an fsync that they waited for.
+    fn expect_back(&mut self, answers: &[Answers]) {
+        if self.log.options().durability == Durability::Sync {
+            let answered = answers.iter().map(Answers::requests).sum();
+            let queued = self.shared.queued_requests();
+            self.gathering.begin(self.sync_time, answered, queued);
+        }
     }
 
     /// A write was refused: what was acknowledged before it must not wait for an fsync that no later write will bring.
@@ -114,7 +131,9 @@ impl Driver<'_> {
 
     fn sync(&mut self) -> Result<(), AppendError> {
         self.sync_due = None;
+        let begun_at = self.now();
         let result = self.log.sync();
+        self.sync_time = self.now().saturating_sub(begun_at);
         let groups = std::mem::take(&mut self.unsynced);
         if result.is_ok() {
             self.shared.publish(groups, &self.log);
@@ -123,6 +142,7 @@ impl Driver<'_> {
     }
 
     fn idle(&mut self) {
+        self.gathering.forget();
         let result = match self.sync_due {
             Some(due) if self.now() < due => Ok(()),
             Some(_) => self.sync(),

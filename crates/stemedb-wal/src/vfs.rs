@@ -42,6 +42,11 @@ pub trait Vfs: Debug + Send + Sync {
     fn create_directory(&self, directory: &Path) -> io::Result<()>;
     /// Gives a file another name, replacing what has that name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file one name more. It fails where that name is taken, or where a file cannot have two.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the entries of a directory durable.
@@ -70,6 +75,10 @@ pub trait VfsFile: Debug + Send + Sync {
     fn set_len(&self, length: u64) -> io::Result<()>;
     /// Length in bytes.
     fn length(&self) -> io::Result<u64>;
+    /// How many names the file has.
+    fn names(&self) -> io::Result<u64> {
+        Ok(1)
+    }
 }
 
 /// Reads until `buffer` is full or the file ends; gives the number of bytes read, or where the read failed.

@@ -16,7 +16,8 @@ use crate::error::Cause;
 use crate::export::Export;
 use crate::flight::InFlight;
 use crate::{
-    Builder, Durability, Error, Health, Prepared, Receipt, Result, Stats, Submission, View, stats,
+    Builder, Durability, Error, Health, Prepared, Receipt, Result, SnapshotReport, Stats,
+    Submission, View, snapshot, stats,
 };
 
 mod open;
@@ -216,6 +217,22 @@ impl Database {
     #[must_use]
     pub fn health(&self) -> Health {
         Health::of(&self.inner)
+    }
+
+    /// Makes a database of its own in `destination`, which must not exist or be empty, out of what is durable now; writing goes on meanwhile.
+    ///
+    /// It holds every record that was acknowledged before this call (under [`Durability::Interval`] those that were synced), in order, and
+    /// perhaps some that came later. The sealed segments of the journal are linked rather than copied where the file system can, so that
+    /// it takes little time and space on the same one; neither database ever writes to a file that both have.
+    /// The store is not copied: opening the snapshot, or [`rebuild`](crate::maintenance::rebuild), builds it from the journal.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) where the destination holds anything, [`Unavailable`](crate::ErrorKind::Unavailable) where
+    /// it cannot be written, [`Corruption`](crate::ErrorKind::Corruption) where the journal is damaged in what must be copied.
+    /// What is in the destination then is refused by whoever opens it.
+    pub fn snapshot(&self, destination: impl AsRef<Path>) -> Result<SnapshotReport> {
+        snapshot::snapshot(&self.inner, destination.as_ref())
     }
 
     /// Appends the bytes of a quarantined record again, if they would be applied now and are not stored. The entry stays.

@@ -1,7 +1,7 @@
 //! The error of the facade: opaque, with few kinds that say what to do.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stemedb_core::{Invalid, Sequence};
@@ -98,6 +98,8 @@ pub(crate) enum Cause {
     Lost { sequence: Sequence },
     #[error("the creation of the database in {} was interrupted", path.display())]
     Unfinished { path: PathBuf },
+    #[error("what was written to {} is not complete", path.display())]
+    Incomplete { path: PathBuf, source: Error },
     #[error(transparent)]
     Append(AppendError),
     #[error(transparent)]
@@ -133,6 +135,7 @@ impl Error {
             | Cause::Lost { .. } => ErrorKind::Corruption,
             Cause::MarkerVersion { .. } => ErrorKind::Unsupported,
             Cause::Io { .. } => ErrorKind::Unavailable,
+            Cause::Incomplete { source, .. } => source.kind(),
             Cause::Serialize(_) => ErrorKind::Internal,
             Cause::Append(error) => append_kind(error),
             Cause::Journal(error) => journal_kind(error),
@@ -145,6 +148,13 @@ impl Error {
     /// The next step, as the words behind "; " of a sentence, where there is one to name.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
+        if let Cause::Incomplete { source, .. } = self.0.as_ref() {
+            return Some(if source.is_full() || source.is_no_space() {
+                "make room on the disk, remove that directory or name another, and run the same again"
+            } else {
+                "mend the cause, remove that directory or name another, and run the same again"
+            });
+        }
         if self.is_full() {
             return Some("make room on the disk, and open the database again");
         }
@@ -155,7 +165,9 @@ impl Error {
             Cause::Append(AppendError::Unknown { .. } | AppendError::Poisoned { .. }) => {
                 Some("run the same again: what was stored is known again as a duplicate")
             }
-            Cause::Append(AppendError::NoSpace { .. }) => Some("then run the same again"),
+            Cause::Append(AppendError::NoSpace { .. }) => {
+                Some("make room, open the database again, and run the same again")
+            }
             Cause::Io { .. } => Some(TRY_AGAIN),
             Cause::Append(AppendError::Backpressure { .. }) => Some("open the database again"),
             Cause::Marker { .. } => Some("write it anew with `stemedb rebuild`"),
@@ -194,6 +206,16 @@ impl Error {
         false
     }
 
+    /// Whether a journal had no room.
+    fn is_no_space(&self) -> bool {
+        use stemedb_wal::Error as E;
+        match self.0.as_ref() {
+            Cause::Append(error) => matches!(error, AppendError::NoSpace { .. }),
+            Cause::Journal(error) => matches!(**error, E::Append(AppendError::NoSpace { .. })),
+            _ => false,
+        }
+    }
+
     /// Whether somebody has an engine of the store open.
     pub(crate) fn is_store_in_use(&self) -> bool {
         let Cause::Store(error) = self.0.as_ref() else {
@@ -209,6 +231,15 @@ impl Error {
             Cause::Invalid(invalid) => Some(invalid),
             _ => None,
         }
+    }
+}
+
+/// The error of whoever makes a new database in `destination`: what is in it by then is not complete.
+pub(crate) fn incomplete(destination: &Path, source: Error) -> Error {
+    let path = destination.to_owned();
+    match crate::file::names(destination) {
+        Ok(Some(names)) if !names.is_empty() => Cause::Incomplete { path, source }.into(),
+        _ => source,
     }
 }
 
@@ -292,6 +323,7 @@ fn store_kind(error: &stemedb_storage::Error) -> ErrorKind {
         E::NeedsRebuild { .. } | E::Corruption(_) | E::NotAStore { .. } => ErrorKind::Corruption,
         E::UnsupportedVersion { .. } => ErrorKind::Unsupported,
         E::EngineFailed { .. } => ErrorKind::Closed,
+        E::Option { .. } => ErrorKind::Invalid,
         _ => ErrorKind::Internal,
     }
 }

@@ -97,6 +97,17 @@ pub(crate) fn names(path: &Path) -> Result<Option<Vec<String>>> {
     Ok(Some(names))
 }
 
+/// Fails where a directory that is to be filled holds something.
+pub(crate) fn check_empty(path: &Path) -> Result<()> {
+    match names(path)? {
+        Some(names) if !names.is_empty() => {
+            let path = path.to_owned();
+            Err(Cause::NotADatabase { path }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(crate) fn create_directory(path: &Path) -> Result<()> {
     io(fs::create_dir(path), "create", path)
 }

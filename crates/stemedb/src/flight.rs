@@ -3,17 +3,28 @@
 //! Whoever submits a record that is in flight waits for the first one's outcome instead of appending it again.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stemedb_core::RecordId;
 
 use crate::outcome::Outcome;
 
+#[cfg(test)]
+mod tests;
+
 /// Where a record in flight will be: the outcome of its request, and which record of it this is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) outcome: Arc<Outcome>,
     pub(crate) index: u64,
+}
+
+/// The same without the outcome: of a million records in flight each has one of these.
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    request: u64,
+    index: u64,
 }
 
 /// One request in flight.
@@ -23,14 +34,35 @@ struct Request {
     ids: Vec<RecordId>,
 }
 
+/// An id is a hash already: its first bytes are taken as they are.
+#[derive(Clone, Copy, Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length of an id, which says nothing.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The map of records in flight.
 ///
 /// Invariant: a record is in the map from before its append until after it is readable, so that one who finds it neither here nor,
 /// afterwards, in the store may append it.
 #[derive(Debug, Default)]
 pub(crate) struct Flight {
-    places: HashMap<RecordId, Place>,
+    spots: HashMap<RecordId, Spot, BuildHasherDefault<IdHasher>>,
     requests: VecDeque<Request>,
+    /// How many requests were forgotten: the number of the first that was not.
+    first_request: u64,
     /// Everything up to this sequence may have been forgotten.
     forgotten_upto: u64,
 }
@@ -46,29 +78,46 @@ impl InFlight {
 }
 
 impl Flight {
-    /// Where a record in flight will be; one whose append has failed is in flight no longer.
-    pub(crate) fn get(&self, id: RecordId) -> Option<Place> {
-        let place = self.places.get(&id)?;
-        let has_failed = place.outcome.get().is_some_and(|answer| answer.is_err());
-        (!has_failed).then(|| place.clone())
-    }
-
     /// Everything up to this sequence may have been forgotten: a view that is older cannot tell that a record is new.
     pub(crate) fn forgotten_upto(&self) -> u64 {
         self.forgotten_upto
     }
 
-    /// Adds the records of one request.
-    pub(crate) fn add(&mut self, outcome: &Arc<Outcome>, ids: Vec<RecordId>) {
-        for (index, id) in (0..).zip(&ids) {
-            let place = Place {
-                outcome: Arc::clone(outcome),
-                index,
-            };
-            self.places.insert(*id, place);
-        }
-        let outcome = Arc::clone(outcome);
-        self.requests.push_back(Request { outcome, ids });
+    /// Where a record in flight will be; one whose append has failed is in flight no longer.
+    pub(crate) fn find(&self, id: RecordId) -> Option<Place> {
+        let spot = self.spots.get(&id)?;
+        let index = usize::try_from(spot.request.checked_sub(self.first_request)?).ok()?;
+        let outcome = &self.requests.get(index)?.outcome;
+        (!outcome.has_failed()).then(|| Place {
+            outcome: Arc::clone(outcome),
+            index: spot.index,
+        })
+    }
+
+    /// Adds a request, whose records are those that [`add`](Self::add) gets next. It must have one, and be appended when the lock is
+    /// released: until it is settled none that comes later is forgotten.
+    pub(crate) fn begin_request(&mut self) -> Arc<Outcome> {
+        let outcome = Arc::new(Outcome::default());
+        self.requests.push_back(Request {
+            outcome: Arc::clone(&outcome),
+            ids: Vec::new(),
+        });
+        outcome
+    }
+
+    /// Adds a record to the request that was begun last; gives which record of it this is.
+    pub(crate) fn add(&mut self, id: RecordId) -> u64 {
+        let later = self.requests.len().saturating_sub(1) as u64;
+        let Some(request) = self.requests.back_mut() else {
+            return 0;
+        };
+        let spot = Spot {
+            request: self.first_request + later,
+            index: request.ids.len() as u64,
+        };
+        request.ids.push(id);
+        self.spots.insert(id, spot);
+        spot.index
     }
 
     /// Forgets the requests whose records are readable, and those that failed.
@@ -90,11 +139,12 @@ impl Flight {
             };
             for id in over.ids {
                 // A record whose append failed may be in flight again, with another request.
-                let is_same = |place: &Place| Arc::ptr_eq(&place.outcome, &over.outcome);
-                if self.places.get(&id).is_some_and(is_same) {
-                    self.places.remove(&id);
+                let is_same = |spot: &Spot| spot.request == self.first_request;
+                if self.spots.get(&id).is_some_and(is_same) {
+                    self.spots.remove(&id);
                 }
             }
+            self.first_request += 1;
         }
     }
 
@@ -103,7 +153,7 @@ impl Flight {
         let oldest = self
             .requests
             .front()
-            .filter(|_| self.places.len() > records_max);
+            .filter(|_| self.spots.len() > records_max);
         oldest.map(|request| Arc::clone(&request.outcome))
     }
 }

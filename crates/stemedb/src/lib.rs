@@ -315,6 +315,7 @@ mod outcome;
 mod page;
 mod prepared;
 mod settings;
+mod snapshot;
 mod stats;
 mod subjects;
 mod submit;
@@ -327,6 +328,7 @@ pub use marker::UnknownStore;
 pub use page::{Listed, Listing, Page, PageCursor};
 pub use prepared::Prepared;
 pub use settings::{Builder, Create, Durability, StoreKind};
+pub use snapshot::SnapshotReport;
 pub use stats::{Health, JournalStats, Stall, Stats, StoreStats};
 pub use stemedb_core::{
     Agent, Assertion, Confidence, Description, Epoch, EpochName, Invalid, Lifecycle, Number,
@@ -334,5 +336,7 @@ pub use stemedb_core::{
     SigningKey, Source, SourceHash, Subject, Timestamp, Vote, Weight, limits,
 };
 pub use stemedb_ingest::RecordType;
+pub use stemedb_storage::Operation as EngineOperation;
+pub use stemedb_wal::SyncStats;
 pub use submit::{Receipt, Status, Submission};
 pub use view::{Counts, QuarantinedRecord, Stored, SubjectCount, View};

@@ -48,6 +48,11 @@ impl Outcome {
             .map(|answer| answer.map_err(into_error))
     }
 
+    /// Whether the append has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.state().answer, Some(Err(_)))
+    }
+
     /// Blocks until the answer is there.
     pub(crate) fn wait(&self) -> Result<Appended, Error> {
         let mut state = self.state();

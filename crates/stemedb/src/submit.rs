@@ -1,13 +1,12 @@
 //! Submitting records: what is stored already is answered from the store, the rest is appended once.
 
-use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 
 use stemedb_core::{RecordId, Sequence};
 use stemedb_ingest::identity_key;
 use stemedb_storage::Snapshot;
-use stemedb_wal::Trust;
+use stemedb_wal::{Appended, Trust};
 
 use crate::database::Inner;
 use crate::flight::{Flight, Place};
@@ -44,12 +43,17 @@ pub enum Status {
 #[derive(Debug)]
 enum Slot {
     Known(Receipt),
-    Waiting {
-        id: RecordId,
-        place: Place,
-        status: Status,
-    },
+    Waiting(Waiting),
     Failed(Error),
+}
+
+/// A record that is in flight: its place in the request, and which of the submission's outcomes is that of the request.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    id: RecordId,
+    outcome: usize,
+    index: u64,
+    status: Status,
 }
 
 /// Records that were handed in: [`wait`](Self::wait) for it, or await [`finish`](Self::finish), to learn that they are durable.
@@ -59,6 +63,8 @@ enum Slot {
 #[must_use = "a record is acknowledged by nothing but its receipt"]
 pub struct Submission {
     slots: Vec<Slot>,
+    /// One for each request that a record is in, and not for each record.
+    outcomes: Vec<Arc<Outcome>>,
     durability: Durability,
 }
 
@@ -66,6 +72,7 @@ impl Submission {
     pub(crate) fn failed(error: &Error, records: usize) -> Self {
         Self {
             slots: (0..records).map(|_| Slot::Failed(error.clone())).collect(),
+            outcomes: Vec::new(),
             durability: Durability::Sync,
         }
     }
@@ -73,91 +80,118 @@ impl Submission {
     /// Blocks until every record of the submission is durable or has failed; the receipts are in the order of the records.
     #[must_use]
     pub fn wait(self) -> Vec<Result<Receipt>> {
-        let durability = self.durability;
-        let settle = |slot| match slot {
-            Slot::Known(receipt) => Ok(receipt),
-            Slot::Failed(error) => Err(error),
-            Slot::Waiting { id, place, status } => {
-                let appended = place.outcome.wait()?;
-                receipt(id, appended.first_sequence, &place, (durability, status))
-            }
-        };
-        self.slots.into_iter().map(settle).collect()
+        let answers = self.outcomes.iter().map(|outcome| outcome.wait()).collect();
+        receipts(self.slots, &answers, self.durability)
     }
 
     /// The same without blocking.
     pub fn finish(self) -> impl Future<Output = Vec<Result<Receipt>>> + Send {
-        let durability = self.durability;
+        let Self {
+            slots,
+            outcomes,
+            durability,
+        } = self;
         async move {
-            let mut receipts = Vec::with_capacity(self.slots.len());
-            for slot in self.slots {
-                receipts.push(match slot {
-                    Slot::Known(receipt) => Ok(receipt),
-                    Slot::Failed(error) => Err(error),
-                    Slot::Waiting { id, place, status } => {
-                        let appended = poll_fn(|context| place.outcome.poll(context)).await;
-                        appended.and_then(|appended| {
-                            receipt(id, appended.first_sequence, &place, (durability, status))
-                        })
-                    }
-                });
+            let mut answers = Vec::with_capacity(outcomes.len());
+            for outcome in outcomes {
+                answers.push(poll_fn(|context| outcome.poll(context)).await);
             }
-            receipts
+            receipts(slots, &answers, durability)
         }
     }
 }
 
-fn receipt(
-    id: RecordId,
-    first_sequence: u64,
-    place: &Place,
-    (durability, status): (Durability, Status),
-) -> Result<Receipt> {
-    let sequence = first_sequence
-        .checked_add(place.index)
-        .and_then(Sequence::new);
+/// What the outcomes of a submission's requests were.
+type Answers = Vec<Result<Appended>>;
+
+fn receipts(slots: Vec<Slot>, answers: &Answers, durability: Durability) -> Vec<Result<Receipt>> {
+    let settle = |slot| match slot {
+        Slot::Known(receipt) => Ok(receipt),
+        Slot::Failed(error) => Err(error),
+        Slot::Waiting(waiting) => receipt(waiting, answers, durability),
+    };
+    slots.into_iter().map(settle).collect()
+}
+
+fn receipt(waiting: Waiting, answers: &Answers, durability: Durability) -> Result<Receipt> {
+    let first = match answers.get(waiting.outcome) {
+        Some(Ok(appended)) => Some(appended.first_sequence),
+        Some(Err(error)) => return Err(error.clone()),
+        None => None,
+    };
+    let sequence = first.and_then(|first| first.checked_add(waiting.index));
+    let sequence = sequence.and_then(Sequence::new);
     Ok(Receipt {
-        id,
+        id: waiting.id,
         sequence: sequence.ok_or(crate::error::Cause::Closed)?,
         durability,
-        status,
+        status: waiting.status,
     })
 }
 
 /// Records of one submission that go into one request of the journal.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Request {
     outcome: Arc<Outcome>,
-    ids: Vec<RecordId>,
     payloads: Vec<Vec<u8>>,
     bytes: usize,
 }
 
-/// What a submission adds to the journal, in requests of bounded size.
+/// What a submission waits for, and what it adds to the journal, in requests of bounded size.
 #[derive(Debug, Default)]
-struct Requests {
+struct Submitting {
     requests: Vec<Request>,
-    /// The records that the submission itself holds twice.
-    places: HashMap<RecordId, Place>,
+    outcomes: Vec<Arc<Outcome>>,
 }
 
-impl Requests {
-    fn push(&mut self, prepared: Prepared) -> Place {
-        let is_full =
-            |request: &Request| request.bytes + prepared.payload.len() > REQUEST_BYTES_MAX;
-        if self.requests.last().is_none_or(is_full) {
-            self.requests.push(Request::default());
+impl Submitting {
+    /// Finds a place for a record that the store does not hold: it is in flight already, or goes now.
+    fn place(&mut self, prepared: Prepared, flight: &mut Flight) -> Waiting {
+        let id = prepared.id;
+        if let Some(Place { outcome, index }) = flight.find(id) {
+            return Waiting {
+                id,
+                outcome: self.wait_for(&outcome),
+                index,
+                status: Status::AlreadyStored,
+            };
         }
-        let mut place = Place::default();
-        if let Some(request) = self.requests.last_mut() {
-            place.outcome = Arc::clone(&request.outcome);
-            place.index = request.ids.len() as u64;
-            request.bytes += prepared.payload.len();
-            request.ids.push(prepared.id);
-            request.payloads.push(prepared.payload);
+        let outcome = self.add(prepared.payload, flight);
+        Waiting {
+            id,
+            outcome,
+            index: flight.add(id),
+            status: Status::Stored,
         }
-        self.places.insert(prepared.id, place.clone());
-        place
+    }
+
+    /// Adds a payload to the last request, or to a new one where it is full.
+    fn add(&mut self, payload: Vec<u8>, flight: &mut Flight) -> usize {
+        let bytes = payload.len();
+        let has_room = |request: &&mut Request| request.bytes + bytes <= REQUEST_BYTES_MAX;
+        if let Some(request) = self.requests.last_mut().filter(has_room) {
+            request.bytes += bytes;
+            request.payloads.push(payload);
+            let outcome = Arc::clone(&request.outcome);
+            return self.wait_for(&outcome);
+        }
+        let outcome = flight.begin_request();
+        let index = self.wait_for(&outcome);
+        self.requests.push(Request {
+            outcome,
+            payloads: vec![payload],
+            bytes,
+        });
+        index
+    }
+
+    /// Which of the outcomes that are waited for this is; records that follow each other mostly have the same.
+    fn wait_for(&mut self, outcome: &Arc<Outcome>) -> usize {
+        let is_last = |last: &Arc<Outcome>| Arc::ptr_eq(last, outcome);
+        if !self.outcomes.last().is_some_and(is_last) {
+            self.outcomes.push(Arc::clone(outcome));
+        }
+        self.outcomes.len() - 1
     }
 }
 
@@ -172,29 +206,30 @@ impl Inner {
         }
         let seen_upto = view.cursor().map_or(0, |cursor| cursor.sequence.get());
         let mut flight = self.in_flight.lock();
-        // What the view did not show was forgotten since: a newer view shows it.
-        let newer = if flight.forgotten_upto() > seen_upto {
-            Some(self.store.snapshot()?)
-        } else {
-            None
-        };
-        let mut requests = Requests::default();
+        if flight.forgotten_upto() > seen_upto {
+            // What the view did not show was forgotten since: a newer view shows it.
+            let newer = self.store.snapshot()?;
+            for (prepared, known) in records.iter().zip(&mut known) {
+                if known.is_none() {
+                    *known = self.find_stored(newer.as_ref(), prepared)?;
+                }
+            }
+        }
+        // Nothing fails from here on: what is in the map is appended.
+        let mut submitting = Submitting::default();
         let mut slots = Vec::with_capacity(records.len());
         for (prepared, known) in records.into_iter().zip(known) {
-            let known = match (known, &newer) {
-                (None, Some(newer)) => self.find_stored(newer.as_ref(), &prepared)?,
-                (known, _) => known,
-            };
-            slots.push(known.map_or_else(|| place(prepared, &flight, &mut requests), Slot::Known));
-        }
-        for request in &requests.requests {
-            flight.add(&request.outcome, request.ids.clone());
+            slots.push(match known {
+                Some(receipt) => Slot::Known(receipt),
+                None => Slot::Waiting(submitting.place(prepared, &mut flight)),
+            });
         }
         flight.forget_applied(self.ingestor.counters().applied_sequence);
         drop(flight);
-        self.append(requests.requests, trust);
+        self.append(submitting.requests, trust);
         Ok(Submission {
             slots,
+            outcomes: submitting.outcomes,
             durability: self.durability,
         })
     }
@@ -241,15 +276,4 @@ impl Inner {
             }
         }
     }
-}
-
-/// A record that the store does not hold: it is in flight already, or goes now.
-fn place(prepared: Prepared, flight: &Flight, requests: &mut Requests) -> Slot {
-    let id = prepared.id;
-    let before = requests.places.get(&id).cloned().or_else(|| flight.get(id));
-    let (place, status) = match before {
-        Some(place) => (place, Status::AlreadyStored),
-        None => (requests.push(prepared), Status::Stored),
-    };
-    Slot::Waiting { id, place, status }
 }

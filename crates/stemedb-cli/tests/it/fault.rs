@@ -1,44 +1,26 @@
 //! A failing fsync: the command fails, and nothing that it reported is missing.
 
-use std::{
-    collections::HashSet,
-    process::{Command, Stdio},
+use std::{collections::HashSet, process::Command};
+
+use super::{
+    support::{Home, can_trace, claims, errors, long_tests, reported},
+    torture::trace::{Effect, Fault},
 };
 
-use super::support::{Home, claims, long_tests, reported, say_skipped};
-
-/// Whether strace can be used here; says so if not.
-fn can_trace() -> bool {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-o", "/dev/null", "true"]);
-    let traced = strace.stderr(Stdio::null()).status();
-    let works = traced.is_ok_and(|status| status.success());
-    if !works {
-        say_skipped("strace is not installed, or may not trace here");
-    }
-    works
-}
-
-/// Runs an ingest in which the `nth` call of `call` by each thread fails; gives its exit code and its answer.
-fn ingest_with_failing(home: &Home, call: &str, nth: usize) -> (Option<i32>, String) {
-    let inject = format!("inject={call}:error=EIO:when={nth}");
-    let mut strace = Command::new("strace");
-    strace.args([
-        "-f",
-        "-o",
-        "/dev/null",
-        "-e",
-        &format!("trace={call}"),
-        "-e",
-        &inject,
-    ]);
-    strace.arg(env!("CARGO_BIN_EXE_stemedb"));
-    strace.args(["--dir"]).arg(home.path("stemedb-data"));
-    strace
-        .args(["ingest", "--json", "--results"])
-        .arg(home.path("results"));
-    strace.arg(home.path("x.ndjson"));
-    let output = strace.output().unwrap();
+/// Runs the program with `args` in `home`, with an error from the `nth` call of `call` by each thread; gives its exit code and its answer.
+fn run_with_failing(
+    home: &Home,
+    (call, nth): (&'static str, usize),
+    error: &'static str,
+    args: &[&str],
+) -> (Option<i32>, String) {
+    let fault = Fault {
+        call,
+        nth,
+        effect: Effect::Error(error),
+        files: &[],
+    };
+    let output = fault.command(home, args).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         assert!(stderr.contains("error: "), "{stderr}");
@@ -60,7 +42,8 @@ fn after_a_failed_fsync_the_command_fails_and_what_it_reported_is_there() {
             // Creating a database syncs too, and is not what is to fail here.
             home.run(["init"]).fine();
             home.write("x.ndjson", claims(40_000));
-            let (code, answer) = ingest_with_failing(&home, call, nth);
+            let args = ["ingest", "--json", "--results", "results", "x.ndjson"];
+            let (code, answer) = run_with_failing(&home, (call, nth), "EIO", &args);
             failed += usize::from(code != Some(0));
             let results = home.path("results");
             let told = if results.exists() {
@@ -107,8 +90,7 @@ fn an_engine_that_hangs_ends_the_command_which_says_what_to_do() {
     let output = strace.arg(home.path("x.ndjson")).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{stderr}");
-    let said = stderr.lines().find(|line| line.starts_with("error: "));
-    let said = said.expect(&stderr);
+    let said = errors(&stderr)[0];
     assert!(
         said.contains("commit of engine fjall has not returned for 60."),
         "{said}"
@@ -133,14 +115,9 @@ fn a_salvage_that_failed_halfway_is_never_opened_as_a_database() {
     let mut failed = 0;
     for (call, nth) in [("fdatasync", 2), ("fdatasync", 3), ("pwrite64", 2)] {
         let saved = format!("saved-{call}-{nth}");
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", "/dev/null", "-e"]);
-        strace.args([format!("trace={call}"), "-e".to_owned()]);
-        strace.arg(format!("inject={call}:error=ENOSPC:when={nth}"));
-        strace.arg(env!("CARGO_BIN_EXE_stemedb")).arg("--dir");
-        strace.arg(home.path("stemedb-data"));
-        strace.args(["journal", "salvage"]).arg(home.path(&saved));
-        failed += usize::from(!strace.output().unwrap().status.success());
+        let args = ["journal", "salvage", &saved];
+        let (code, _) = run_with_failing(&home, (call, nth), "ENOSPC", &args);
+        failed += usize::from(code != Some(0));
         if home.run(["--dir", &saved, "init"]).code == 0 {
             let kept = home.run(["--dir", &saved, "export", "--ids"]).fine().stdout;
             assert_eq!(kept, whole, "{call} {nth}");

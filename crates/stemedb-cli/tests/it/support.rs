@@ -149,20 +149,19 @@ impl Run {
     pub(crate) fn failed(self, code: i32, words: &[&str]) -> Self {
         let run = self.ended(code);
         assert_eq!(run.stdout, "");
-        let errors: Vec<_> = run
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("error: "))
-            .collect();
-        assert_eq!(errors.len(), 1, "{}", run.stderr);
+        let error = run.error();
         for word in words {
-            assert!(
-                errors[0].contains(word),
-                "{word:?} is not in {:?}",
-                errors[0]
-            );
+            assert!(error.contains(word), "{word:?} is not in {error:?}");
         }
         run
+    }
+
+    /// The one line that says what went wrong.
+    #[track_caller]
+    pub(crate) fn error(&self) -> &str {
+        let errors = errors(&self.stderr);
+        assert_eq!(errors.len(), 1, "{}", self.stderr);
+        errors[0]
     }
 
     /// The one JSON document of the answer.
@@ -177,6 +176,12 @@ impl Run {
     pub(crate) fn ndjson(&self) -> Vec<Value> {
         ndjson(&self.stdout)
     }
+}
+
+/// The lines that say what went wrong.
+pub(crate) fn errors(stderr: &str) -> Vec<&str> {
+    let lines = stderr.lines();
+    lines.filter(|line| line.starts_with("error: ")).collect()
 }
 
 #[track_caller]
@@ -222,6 +227,18 @@ pub(crate) fn shared() -> Option<PathBuf> {
     }
     say_skipped("../shared/data is not beside the checkout");
     None
+}
+
+/// Whether strace can be used here; says so if not.
+pub(crate) fn can_trace() -> bool {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "--seccomp-bpf", "-o", "/dev/null", "true"]);
+    let traced = strace.stderr(Stdio::null()).status();
+    let works = traced.is_ok_and(|status| status.success());
+    if !works {
+        say_skipped("strace is not installed, or may not trace here");
+    }
+    works
 }
 
 /// Whether tests that take minutes are wanted; says so if not.

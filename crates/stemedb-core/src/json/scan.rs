@@ -1,6 +1,6 @@
 //! The entries of a plain map, found in one pass without an allocation.
 //!
-//! Nearly every line is plain: no escapes, no lists, no exponents, and no maps but some of one entry.
+//! Nearly every line is plain: no escapes, no lists, no exponents, no tabs, and no maps but some of one entry.
 //! What is not, or is no JSON at all, is left to the parser, from which every refusal comes.
 //!
 //! Invariant: the parser finds the same entries in whatever is plain.
@@ -14,7 +14,7 @@ mod tests;
 ///
 /// Some entries may have been given before that is known.
 pub(super) fn entries<'a>(text: &'a str, mut give: impl FnMut(&'a str, &'a str)) -> Option<()> {
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner::new(text)?;
     scanner.skip_space();
     scanner.take(b'{')?;
     loop {
@@ -26,17 +26,17 @@ pub(super) fn entries<'a>(text: &'a str, mut give: impl FnMut(&'a str, &'a str))
     }
     scanner.take(b'}')?;
     scanner.skip_space();
-    (scanner.at == text.len()).then_some(())
+    scanner.is_at_end().then_some(())
 }
 
 /// The entry of the map `text`, if it has exactly one and is plain.
 pub(super) fn only_entry(text: &str) -> Option<(&str, &str)> {
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner::new(text)?;
     let entry = scanner.only_entry()?;
-    (scanner.at == text.len()).then_some(entry)
+    scanner.is_at_end().then_some(entry)
 }
 
-/// A place in a text; where something is not as it should be, it is of no use any more.
+/// A place in a text without escapes and control characters; after a `None` it is of no use any more.
 #[derive(Debug)]
 struct Scanner<'a> {
     text: &'a str,
@@ -44,9 +44,23 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
+    fn new(text: &'a str) -> Option<Self> {
+        // Of the control characters JSON has four between its tokens; the one that is met is at the end of a line.
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        let is_special = |byte: &u8| *byte < b' ' || *byte == b'\\';
+        // Without a way out in the middle, many bytes are compared at once.
+        let specials = text.as_bytes().iter().map(is_special);
+        let has_special = specials.fold(false, |any, one| any | one);
+        (!has_special).then_some(Self { text, at: 0 })
+    }
+
     /// The next byte; at the end one that has no meaning.
     fn next(&self) -> u8 {
         self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.at == self.text.len()
     }
 
     fn take(&mut self, byte: u8) -> Option<()> {
@@ -56,22 +70,23 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_space(&mut self) {
-        while matches!(self.next(), b' ' | b'\t' | b'\n' | b'\r') {
+        while self.next() == b' ' {
             self.at += 1;
         }
     }
 
     /// A name and its value, with the space around them.
-    fn entry(
-        &mut self,
-        value: impl FnOnce(&mut Self) -> Option<&'a str>,
-    ) -> Option<(&'a str, &'a str)> {
+    fn entry(&mut self, value: fn(&mut Self) -> Option<()>) -> Option<(&'a str, &'a str)> {
         self.skip_space();
-        let name = self.string()?;
+        let begin = self.at;
+        self.string()?;
+        let name = self.text.get(begin + 1..self.at - 1)?;
         self.skip_space();
         self.take(b':')?;
         self.skip_space();
-        let value = value(self)?;
+        let begin = self.at;
+        value(self)?;
+        let value = self.text.get(begin..self.at)?;
         self.skip_space();
         Some((name, value))
     }
@@ -83,53 +98,43 @@ impl<'a> Scanner<'a> {
         Some(entry)
     }
 
-    /// A value as it stands.
-    fn value(&mut self) -> Option<&'a str> {
-        if self.next() != b'{' {
-            return self.scalar();
-        }
-        let begin = self.at;
-        self.only_entry()?;
-        self.text.get(begin..self.at)
-    }
-
-    /// A value as it stands that is no map.
-    fn scalar(&mut self) -> Option<&'a str> {
-        let begin = self.at;
+    fn value(&mut self) -> Option<()> {
         match self.next() {
-            b'"' => {
-                self.string()?;
-            }
-            b't' => self.word("true")?,
-            b'f' => self.word("false")?,
-            b'n' => self.word("null")?,
-            _ => self.number()?,
+            b'{' => self.only_entry().map(|_| ()),
+            _ => self.scalar(),
         }
-        self.text.get(begin..self.at)
     }
 
-    /// What stands between two quotes.
-    fn string(&mut self) -> Option<&'a str> {
-        self.take(b'"')?;
-        let rest = self.text.get(self.at..)?;
-        let is_special =
-            |word| word::equal(word, b'"') | word::equal(word, b'\\') | word::less(word, b' ');
-        let length = word::find(rest.as_bytes(), is_special)?;
-        self.at += length;
-        self.take(b'"')?;
-        rest.get(..length)
+    /// A value that is no map.
+    fn scalar(&mut self) -> Option<()> {
+        match self.next() {
+            b'"' => self.string(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number(),
+        }
     }
 
-    fn word(&mut self, word: &str) -> Option<()> {
-        let rest = self.text.get(self.at..)?;
+    /// A string with its quotes.
+    fn string(&mut self) -> Option<()> {
+        self.take(b'"')?;
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let length = word::find(rest, |word| word::equal(word, b'"'))?;
+        self.at += length + 1;
+        Some(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        let rest = self.text.as_bytes().get(self.at..)?;
         self.at += word.len();
         rest.starts_with(word).then_some(())
     }
 
     /// A number without an exponent; whoever follows it tells whether this is its end.
     fn number(&mut self) -> Option<()> {
-        // None of these is needed but the digits.
-        let _ = self.take(b'-');
+        // A minus may be there.
+        let _: Option<()> = self.take(b'-');
         if self.take(b'0').is_none() {
             self.digits()?;
         }

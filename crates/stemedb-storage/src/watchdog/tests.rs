@@ -174,7 +174,7 @@ fn expect_stall(outcome: Result<(), Error>, operation: Operation) -> Stall {
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..10_000_000 {
+    for _ in 0..100_000_000 {
         if is_so() {
             return;
         }

@@ -110,6 +110,10 @@ impl Vfs for LyingDisk {
         self.inner.rename(from, to)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.inner.link(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.inner.remove(path)
     }
@@ -159,5 +163,9 @@ impl VfsFile for LyingFile {
 
     fn length(&self) -> io::Result<u64> {
         self.0.length()
+    }
+
+    fn names(&self) -> io::Result<u64> {
+        self.0.names()
     }
 }

@@ -46,8 +46,21 @@ impl Vfs for SimDisk {
     }
 
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        let parents = directory.ancestors().map(Path::to_owned);
-        self.state().directories.extend(parents);
+        let is_missing = |path: &&Path| {
+            let is_root = path.file_name().is_none();
+            !is_root && !self.state().directories.contains(*path)
+        };
+        let missing: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
+        for path in missing.into_iter().rev() {
+            let mut state = self.state();
+            fail(state.begin(on(Operation::CreateDirectory, path))?)?;
+            state
+                .directories
+                .extend(path.ancestors().map(Path::to_owned));
+            state.unsynced_directories.insert(path.to_owned());
+            drop(state);
+            self.sync_directory(path.parent().unwrap_or(path))?;
+        }
         Ok(())
     }
 
@@ -55,6 +68,17 @@ impl Vfs for SimDisk {
         let mut state = self.state();
         fail(state.begin(on(Operation::Rename, from))?)?;
         found(state.entries.rename(from, to))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        fail(state.begin(on(Operation::Link, to))?)?;
+        if state.entries.find(to).is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let number = state.entries.find(from).ok_or(io::ErrorKind::NotFound)?;
+        state.entries.create(to.to_owned(), number);
+        Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -71,6 +95,8 @@ impl Vfs for SimDisk {
             return Err(error);
         }
         state.entries.sync(directory);
+        let is_elsewhere = |path: &PathBuf| path.parent() != Some(directory);
+        state.unsynced_directories.retain(is_elsewhere);
         Ok(())
     }
 
@@ -207,6 +233,12 @@ impl VfsFile for Handle {
             fail(effect)?;
             Ok(file.bytes().len() as u64)
         })
+    }
+
+    fn names(&self) -> io::Result<u64> {
+        let state = self.disk.state();
+        let same = |(_, number): &(&PathBuf, FileNumber)| *number == self.number;
+        Ok(state.entries.iter().filter(same).count() as u64)
     }
 }
 

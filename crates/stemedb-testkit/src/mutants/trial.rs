@@ -14,7 +14,7 @@ use crate::clock;
 use crate::failure::{Doing, Failure};
 
 /// Building may wait for another build.
-const BUILD_TIME_MAX: Duration = Duration::from_mins(20);
+const BUILD_TIME_MAX: Duration = Duration::from_hours(1);
 const TEST_TIME_MAX: Duration = Duration::from_mins(10);
 /// Lines of the end of what was said that are kept.
 const LINES_KEPT: usize = 30;

@@ -27,11 +27,12 @@ impl Plan {
             vfs.sync_directory(directory).context("sync", directory)?;
         }
         if let Some(rewrite) = self.rewrite {
-            let torn = keep_torn(vfs, directory, rewrite.number, &rewrite.dropped)?;
-            report.torn = torn.map(|torn| Torn {
-                offset: rewrite.kept.len() as u64,
-                ..torn
-            });
+            if let Some(torn) = keep_torn(vfs, directory, rewrite.number, &rewrite.dropped)? {
+                report.torn = Some(Torn {
+                    offset: rewrite.kept.len() as u64,
+                    ..torn
+                });
+            }
             replace_segment(vfs, directory, &rewrite)?;
             report.rewritten = true;
         }

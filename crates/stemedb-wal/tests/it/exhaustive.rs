@@ -101,7 +101,11 @@ fn recover(disk: &SimDisk, lie: Option<Lie>, done: &mut Done) -> Option<()> {
 }
 
 /// Calls `look` with the disk after each state that a crash now can leave; gives how many there were.
-fn each_state(disk: &SimDisk, seed: u64, look: &mut dyn FnMut(&SimDisk, &dyn Debug)) -> usize {
+pub(crate) fn each_state(
+    disk: &SimDisk,
+    seed: u64,
+    look: &mut dyn FnMut(&SimDisk, &dyn Debug),
+) -> usize {
     let options = disk.crash_options();
     let all = options
         .iter()

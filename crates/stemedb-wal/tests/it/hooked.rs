@@ -23,6 +23,9 @@ pub(crate) trait Hook: Debug + Send + Sync {
         Ok(bytes)
     }
 
+    /// Called when a file was synced, before the caller knows it.
+    fn sync(&self) {}
+
     /// Called with what a read gave; gives how many of its bytes are reported.
     fn read(&self, bytes: &mut [u8]) -> usize {
         bytes.len()
@@ -54,6 +57,10 @@ impl<H: Hook + 'static> Vfs for HookedDisk<H> {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.disk.rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.link(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -98,7 +105,9 @@ impl<H: Hook> VfsFile for HookedFile<H> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.inner.sync_data()
+        self.inner.sync_data()?;
+        self.hook.sync();
+        Ok(())
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
@@ -107,5 +116,9 @@ impl<H: Hook> VfsFile for HookedFile<H> {
 
     fn length(&self) -> io::Result<u64> {
         self.inner.length()
+    }
+
+    fn names(&self) -> io::Result<u64> {
+        self.inner.names()
     }
 }

@@ -23,6 +23,8 @@ mod refusal; // segments missing, swapped, foreign; stores that do not fit
 #[cfg(test)]
 mod simulation; // random work, faults and power losses on a simulated disk
 #[cfg(test)]
+mod snapshot; // snapshots of a journal that is in use
+#[cfg(test)]
 mod spare; // spares that cannot be made
 #[cfg(test)]
 mod story; // the words in which the tests of damage are written

@@ -8,7 +8,7 @@ use crate::hooked::{Hook, HookedDisk};
 use crate::story::{directory, options, read, segment_count};
 use stemedb_testkit::disk::SimDisk;
 use stemedb_wal::vfs::Vfs;
-use stemedb_wal::{Error, Log, Options, Trust};
+use stemedb_wal::{Error, Log, Options, Start, Trust};
 
 #[derive(Clone, Copy, Debug)]
 enum Wrong {
@@ -22,6 +22,8 @@ enum Wrong {
     FirstBit,
     /// The last bit is another.
     LastBit,
+    /// A bit of the fifth byte is, where the header of a group has its length.
+    Length,
 }
 
 /// Reads from `first` up to `end` are wrong.
@@ -46,21 +48,29 @@ impl Hook for Misread {
             Wrong::Zeros => bytes.fill(0),
             Wrong::FirstBit => bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1),
             Wrong::LastBit => bytes.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1),
+            Wrong::Length => bytes
+                .iter_mut()
+                .skip(4)
+                .take(1)
+                .for_each(|byte| *byte ^= 64),
             Wrong::HalfZeros => bytes.iter_mut().skip(half).for_each(|byte| *byte = 0),
         }
         bytes.len()
     }
 }
 
-fn open(disk: &SimDisk, misread: &Arc<Misread>) -> Result<Log, Error> {
-    let options = Options {
+fn misreading(disk: &SimDisk, misread: &Arc<Misread>) -> Options {
+    Options {
         vfs: Arc::new(HookedDisk {
             disk: disk.clone(),
             hook: Arc::clone(misread),
         }),
         ..options(disk)
-    };
-    options.lock(directory())?.open(&[])
+    }
+}
+
+fn open(disk: &SimDisk, misread: &Arc<Misread>) -> Result<Log, Error> {
+    misreading(disk, misread).lock(directory())?.open(&[])
 }
 
 /// Three acknowledged groups in one segment that was not closed.
@@ -142,6 +152,44 @@ fn one_wrong_bit_in_the_zeros_behind_the_last_group_refuses_nothing() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn one_misread_while_a_reader_begins_is_no_damage() {
+    // A reader that begins in the middle passes over headers, and each was read once: a wrong byte in one ended the worker with
+    // "the journal is damaged where records were acknowledged", and the next opening found nothing.
+    for wrong in [
+        Wrong::Zeros,
+        Wrong::HalfZeros,
+        Wrong::FirstBit,
+        Wrong::Length,
+    ] {
+        let mut in_readers = 0;
+        for first in 0.. {
+            let disk = crashed();
+            let misread = Arc::new(Misread {
+                wrong,
+                first,
+                end: first + 1,
+                done: AtomicU64::new(0),
+            });
+            let Ok(journal) = misreading(&disk, &misread).open(directory()) else {
+                continue;
+            };
+            let opened = misread.done.load(Ordering::Relaxed);
+            for start in [Start::AfterGroup(3), Start::AtSequence(3)] {
+                let mut reader = journal.reader(start).unwrap();
+                let group = reader.next_group().unwrap().unwrap();
+                let sequences: Vec<_> = group.records().map(|record| record.sequence).collect();
+                assert_eq!(sequences, [3], "{wrong:?} at read {first}, {start:?}");
+            }
+            if misread.done.load(Ordering::Relaxed) <= first {
+                break;
+            }
+            in_readers += u64::from(first >= opened);
+        }
+        assert!(in_readers > 4, "{in_readers}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::database::JOURNAL_DIRECTORY;
-use crate::error::{Cause, Result};
+use crate::error::{Result, incomplete};
 use crate::marker::Marker;
 use crate::view::Counts;
 use crate::{Create, Database, file};
@@ -38,10 +38,11 @@ pub fn salvage(
     destination: impl AsRef<Path>,
 ) -> Result<SalvageReport> {
     let (directory, destination) = (directory.as_ref(), destination.as_ref());
-    if file::names(destination)?.is_some_and(|names| !names.is_empty()) {
-        let path = destination.to_owned();
-        return Err(Cause::NotADatabase { path }.into());
-    }
+    file::check_empty(destination)?;
+    write(directory, destination).map_err(|error| incomplete(destination, error))
+}
+
+fn write(directory: &Path, destination: &Path) -> Result<SalvageReport> {
     let store = Marker::read(directory)
         .ok()
         .flatten()

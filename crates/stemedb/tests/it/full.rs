@@ -3,23 +3,27 @@
 use std::path::Path;
 use std::process::Command;
 
-use stemedb::maintenance::{Progress, rebuild};
+use stemedb::maintenance::{Progress, rebuild, salvage};
 use stemedb::{Assertion, Database, ErrorKind, Health, Object, Quote, Record, Sequence};
 use tempfile::TempDir;
 
 use crate::support::{Place, agent, creating, exported, predicate, refused, subject, tree};
 
 /// A file system in memory that is unmounted at the end.
-struct Tmpfs(TempDir);
+pub(crate) struct Tmpfs(TempDir);
 
 impl Tmpfs {
     /// None where none can be mounted.
-    fn mount(size: &str) -> Option<Self> {
+    pub(crate) fn mount(size: &str) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let options = format!("size={size}");
         let arguments = ["-t", "tmpfs", "-o", &options, "tmpfs"];
         let is_mounted = run("mount", &arguments, directory.path());
         is_mounted.then_some(Self(directory))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn grow(&self, size: &str) {
@@ -47,6 +51,32 @@ fn large(number: u64) -> Record {
     let mut assertion = Assertion::new(subject("large"), predicate("number"), text, agent());
     assertion.quote = Some(Quote::new("q".repeat(40 * 1024)).unwrap());
     Record::from(assertion)
+}
+
+#[test]
+fn a_copy_without_room_says_that_its_directory_is_of_no_use() {
+    let Some(disk) = Tmpfs::mount("1m") else {
+        println!("skipped: no tmpfs can be mounted here");
+        return;
+    };
+    let place = Place::new();
+    let database = place.database();
+    database.ingest((0..60).map(large));
+    let snapshot = disk.path().join("snapshot");
+    let of_snapshot = refused(database.snapshot(&snapshot), ErrorKind::Unavailable);
+    database.close().unwrap();
+    std::fs::remove_dir_all(&snapshot).unwrap();
+    let salvaged = disk.path().join("salvaged");
+    let of_salvage = refused(salvage(place.path(), &salvaged), ErrorKind::Unavailable);
+    for error in [of_snapshot, of_salvage] {
+        let advice = error.advice().unwrap();
+        assert!(
+            advice.contains("make room") && advice.contains("name another"),
+            "{advice}"
+        );
+        assert!(error.to_string().contains("is not complete"), "{error}");
+    }
+    refused(creating().open(&salvaged), ErrorKind::NotFound);
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod open; // which directories are opened, created, completed, refused
 mod quarantine; // what the raw journal held, and trying it again
 #[cfg(test)]
 mod real_data; // real sets, against figures that an independent program counted
+#[cfg(test)]
+mod snapshot; // a database of its own from one that is in use
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod stall; // an engine that hangs

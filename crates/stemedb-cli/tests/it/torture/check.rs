@@ -1,5 +1,10 @@
 //! What must hold of a database after each life of a process.
 
+use std::{
+    hash::{DefaultHasher, Hasher as _},
+    path::Path,
+};
+
 use stemedb_testkit::oracle::{History, directory};
 
 use super::{super::support::Home, work::Work};
@@ -33,4 +38,17 @@ pub(crate) fn completes(home: &Home, work: &Work) {
     ingested.fine();
     home.run(["verify"]).fine();
     assert_eq!(recovered(home, work, work.ids.len()), work.ids.len());
+}
+
+/// A hash of each record's bytes in the journal, in the order of the sequences, which have no hole.
+pub(crate) fn hashes(database: &Path) -> Vec<u64> {
+    let mut hashes = Vec::new();
+    let read = directory::for_each_payload(&database.join("wal"), |sequence, payload| {
+        assert_eq!(sequence, hashes.len() as u64 + 1, "a hole");
+        let mut hasher = DefaultHasher::new();
+        hasher.write(payload);
+        hashes.push(hasher.finish());
+    });
+    read.unwrap_or_else(|violation| panic!("{violation}"));
+    hashes
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::support::Home,
+    super::support::{Home, can_trace, errors},
     check::{completes, recovered},
     kill::{Base, CALLS, ENGINES, JOURNAL, sample},
     life::{INGEST, Life},
-    trace::{Effect, Fault, can_trace},
+    trace::{Effect, Fault},
 };
 
 /// How many runs ended with each exit code.
@@ -149,10 +149,7 @@ fn judged(fault: &Fault, life: &Life, codes: &[i32]) -> Option<i32> {
         !words.contains("panicked") && !words.contains("internal failure"),
         "{fault}: {words}"
     );
-    let errors: Vec<_> = words
-        .lines()
-        .filter(|line| line.starts_with("error: "))
-        .collect();
+    let errors = errors(words);
     if code == 0 {
         assert_eq!(errors, [""; 0], "{fault}");
         return Some(code);
@@ -178,7 +175,7 @@ fn judged(fault: &Fault, life: &Life, codes: &[i32]) -> Option<i32> {
         .iter()
         .any(|number| errors[0].contains(number));
     assert!(
-        !is_full || is_of_output || errors[0].contains("make room"),
+        !is_full || is_of_output || is_of_configuration || errors[0].contains("make room"),
         "{fault}: {words}"
     );
     Some(code)
@@ -261,15 +258,8 @@ fn a_write_that_is_cut_short_ends_in_order() {
         command.args(INGEST);
         let life = Life::of(command, &base.work, 0);
         eprintln!("{kib} KiB: {:?} {}", life.status.code(), life.stderr);
-        let errors = life
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("error: "));
-        assert_eq!(
-            (life.status.code(), errors.count()),
-            (Some(4), 1),
-            "{life:?}"
-        );
+        let errors = errors(&life.stderr).len();
+        assert_eq!((life.status.code(), errors), (Some(4), 1), "{life:?}");
         assert!(life.stderr.contains("File too large"), "{life:?}");
         recovered(&base.home, &base.work, life.acknowledged_upto());
         completes(&base.home, &base.work);

@@ -14,11 +14,10 @@ use serde_json::Value;
 use stemedb::Database;
 
 use super::{
-    super::support::{Home, Moments, claims, long_tests, say, shared},
-    check::DIRECTORY,
-    journal::hashes,
+    super::support::{Home, Moments, can_trace, claims, long_tests, say, shared},
+    check::{DIRECTORY, hashes},
     life::{INGEST, kill, read_all, start, watch},
-    trace::{Effect, Fault, can_trace},
+    trace::{Effect, Fault},
 };
 
 /// Lines that are fed again at the start of a life: they were acknowledged, and must be known as duplicates.

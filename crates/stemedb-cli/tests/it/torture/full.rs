@@ -9,20 +9,10 @@ use super::{
 
 /// Ingests into the database until the disk is full, and looks at what can be done then; gives what was reported.
 fn fill(mount: &Mount, input: &str) -> Vec<String> {
-    let (home, database) = (&mount.home, mount.database());
-    let dir = ["--dir", &database];
-    let results = ["--results", "results"];
-    let run = home
-        .run([&dir[..], &["ingest", "-q", input], &results].concat())
-        .ended(4);
-    let errors: Vec<_> = run
-        .stderr
-        .lines()
-        .filter(|line| line.starts_with("error: "))
-        .collect();
-    assert_eq!(errors.len(), 1, "{}", run.stderr);
-    assert!(errors[0].contains("make room"), "{}", run.stderr);
-    let told = reported(&home.read("results"));
+    let run = mount.run(&["ingest", "-q", input, "--results", "results"]);
+    let run = run.ended(4);
+    assert!(run.error().contains("make room"), "{}", run.stderr);
+    let told = reported(&mount.home.read("results"));
     for args in [
         &["stats"][..],
         &["subject", "subject 1"],
@@ -30,16 +20,14 @@ fn fill(mount: &Mount, input: &str) -> Vec<String> {
         &["verify"],
         &["export"],
     ] {
-        readable(&home.run([&dir[..], args].concat()));
+        readable(&mount.run(args));
     }
-    let ids = home.run([&dir[..], &["export", "--ids"]].concat());
+    let ids = mount.run(&["export", "--ids"]);
     if ids.code == 0 {
         holds(&ids, &told);
     }
     // Again it is full, and says so again.
-    let again = home
-        .run([&dir[..], &["ingest", "-q", input]].concat())
-        .ended(4);
+    let again = mount.run(&["ingest", "-q", input]).ended(4);
     assert!(again.stderr.contains("make room"), "{}", again.stderr);
     told
 }
@@ -63,20 +51,14 @@ fn holds(ids: &Run, told: &[String]) {
 
 /// There is room again: nothing is missing, and all of `input` goes in.
 fn goes_on(mount: &Mount, input: &str, told: &[String]) {
-    let (home, database) = (&mount.home, mount.database());
-    let dir = ["--dir", &database];
-    holds(
-        &home.run([&dir[..], &["export", "--ids"]].concat()).fine(),
-        told,
-    );
-    home.run([&dir[..], &["ingest", "-q", input]].concat())
-        .fine();
-    home.run([&dir[..], &["verify"]].concat()).fine();
+    holds(&mount.run(&["export", "--ids"]).fine(), told);
+    mount.run(&["ingest", "-q", input]).fine();
+    mount.run(&["verify"]).fine();
     let undisturbed = Home::new();
-    let path = home.path(input).display().to_string();
+    let path = mount.home.path(input).display().to_string();
     undisturbed.run(["ingest", "-q", &path]).fine();
     let expected = undisturbed.run(["export"]).fine().stdout;
-    let found = home.run([&dir[..], &["export"]].concat()).fine().stdout;
+    let found = mount.run(&["export"]).fine().stdout;
     assert!(found == expected, "the export differs");
 }
 
@@ -95,10 +77,7 @@ fn a_file_system_in_memory_that_runs_full_loses_nothing() {
 fn a_disk_that_runs_full_loses_nothing() {
     let Some(mount) = Mount::ext4(64) else { return };
     mount.home.write("x.ndjson", claims(40_000));
-    mount
-        .home
-        .run(["--dir", &mount.database(), "init", "-q"])
-        .fine();
+    mount.run(&["init", "-q"]).fine();
     let filler = mount.path.join("filler");
     leave(&mount, &filler, 6 << 20);
     let told = fill(&mount, "x.ndjson");

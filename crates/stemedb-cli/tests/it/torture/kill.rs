@@ -3,10 +3,10 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use super::{
-    super::support::Home,
+    super::support::{Home, can_trace},
     check::{DIRECTORY, completes, recovered},
     life::{INGEST, Life},
-    trace::{Effect, Fault, can_trace},
+    trace::{Effect, Fault},
     work::Work,
 };
 

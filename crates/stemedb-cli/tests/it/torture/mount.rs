@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::super::support::{Home, say_skipped};
+use super::super::support::{Home, Run, say_skipped};
 
 /// A file system that is mounted in a home, until this is dropped.
 pub(crate) struct Mount {
@@ -52,6 +52,12 @@ impl Mount {
         let options = format!("remount,{options}");
         let at = self.path.display().to_string();
         assert!(succeeds("mount", &["-o", &options, &at]));
+    }
+
+    /// Runs the program on the database in it.
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        let database = self.database();
+        self.home.run([&["--dir", &database], args].concat())
     }
 
     /// The database in it.

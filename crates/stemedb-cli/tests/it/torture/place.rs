@@ -2,10 +2,10 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::fs::symlink,
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
@@ -13,6 +13,7 @@ use std::{
 use super::{
     super::support::{Home, claims},
     check::DIRECTORY,
+    life::{INGEST, read_all, start, watch},
     mount::Mount,
 };
 
@@ -24,18 +25,20 @@ fn a_file_system_that_is_read_only_is_unavailable_and_works_again() {
     let database = mount.database();
     let home = &mount.home;
     home.write("x", claims(9));
-    let run = |args: &[&str]| home.run([&["--dir", &database][..], args].concat());
-    run(&["ingest", "-q", "x"]).fine();
+    mount.run(&["ingest", "-q", "x"]).fine();
     mount.remount("ro");
     for args in [&["ingest", "x"][..], &["stats"], &["export"]] {
-        run(args).failed(4, &[&database, "Read-only file system"]);
+        mount
+            .run(args)
+            .failed(4, &[&database, "Read-only file system"]);
     }
     let other = mount.path.join("other").display().to_string();
     home.run(["--dir", &other, "init"])
         .failed(4, &[&other, "Read-only file system"]);
     mount.remount("rw");
-    run(&["verify"]).fine();
-    assert_eq!(run(&["export", "--ids"]).fine().stdout.lines().count(), 9);
+    mount.run(&["verify"]).fine();
+    let ids = mount.run(&["export", "--ids"]).fine().stdout;
+    assert_eq!(ids.lines().count(), 9);
 }
 
 #[test]
@@ -43,13 +46,9 @@ fn nothing_of_a_database_needs_to_be_executed() {
     let Some(mount) = Mount::tmpfs("size=128m,noexec") else {
         return;
     };
-    let database = mount.database();
     mount.home.write("x", claims(9));
-    mount
-        .home
-        .run(["--dir", &database, "ingest", "-q", "x"])
-        .fine();
-    mount.home.run(["--dir", &database, "verify"]).fine();
+    mount.run(&["ingest", "-q", "x"]).fine();
+    mount.run(&["verify"]).fine();
 }
 
 #[test]
@@ -93,52 +92,15 @@ fn a_long_path_works_and_one_that_is_too_long_is_refused() {
     assert_eq!(home.files("").len(), before, "something was created");
 }
 
-/// Copies of a database, made while it takes records, are what it was at some time, or are refused; then a rebuild makes them so.
+/// Copies of a database, made while it takes records, hold at least what was acknowledged before, and are what it was at some time, or are
+/// refused; then a rebuild makes them so.
 #[test]
 fn a_copy_of_a_live_database_is_a_prefix_or_is_refused() {
-    const COPIES: usize = 20;
-
     let home = Home::new();
-    let mut child = home.start(["ingest", "-", "-q"]);
-    let mut stdin = child.stdin.take().unwrap();
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let lines = claims(400_000);
-            for lines in lines.as_bytes().chunks(16 * 1024) {
-                // It lasts as long as the copying.
-                thread::sleep(Duration::from_millis(5));
-                if is_over.load(Ordering::Relaxed) || stdin.write_all(lines).is_err() {
-                    break;
-                }
-            }
-            // The last line may be cut, which makes it a rejected one.
-            drop(stdin);
-        });
-        while !home.path("stemedb-data/stemedb.marker").exists() {
-            thread::yield_now();
-        }
-        for copy in 0..COPIES {
-            // A file may go away while it is copied, which is no matter.
-            let mut cp = Command::new("cp");
-            cp.args(["-r", "--sparse=always"]);
-            cp.args([home.path(DIRECTORY), home.path(&format!("copy-{copy}"))]);
-            cp.output().unwrap();
-        }
-        is_over.store(true, Ordering::Relaxed);
-    });
-    let mut words = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut words)
-        .unwrap();
-    let code = child.wait().unwrap().code();
-    assert!(matches!(code, Some(0 | 1)), "{code:?}: {words}");
+    let owed = copy_while_it_grows(&home);
     let all = home.run(["export", "--ids"]).fine().stdout;
     let (mut opened, mut refused) = (0, 0);
-    for copy in 0..COPIES {
+    for (copy, owed) in owed.into_iter().enumerate() {
         let dir = format!("copy-{copy}");
         let ids = home.run(["--dir", &dir, "export", "--ids"]);
         let ids = if ids.code == 0 {
@@ -153,10 +115,70 @@ fn a_copy_of_a_live_database_is_a_prefix_or_is_refused() {
             home.run(["--dir", &dir, "export", "--ids"]).fine()
         };
         assert!(all.starts_with(&ids.stdout), "{dir} is no prefix");
+        let held = ids.stdout.lines().count();
+        assert!(held >= owed, "{dir} holds {held} records of {owed}");
         home.run(["--dir", &dir, "verify"]).fine();
         fs::remove_dir_all(home.path(&dir)).unwrap();
     }
     eprintln!("{opened} copies opened, {refused} were refused and rebuilt");
+}
+
+/// Has a process take records until copies of its database are made; gives how many were acknowledged before each of them was begun.
+fn copy_while_it_grows(home: &Home) -> Vec<usize> {
+    const COPIES: usize = 20;
+
+    let mut command = home.command(INGEST);
+    command.stdin(Stdio::piped());
+    let mut child = start(command);
+    let alive = watch(&child);
+    let mut stdin = child.stdin.take().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let (is_over, acknowledged) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let is_over = &is_over;
+    let owed = thread::scope(|scope| {
+        scope.spawn(move || {
+            let lines = claims(400_000);
+            for lines in lines.as_bytes().chunks(16 * 1024) {
+                // It lasts as long as the copying.
+                thread::sleep(Duration::from_millis(5));
+                if is_over.load(Ordering::Relaxed) || stdin.write_all(lines).is_err() {
+                    break;
+                }
+            }
+            // The last line may be cut, which makes it a rejected one.
+        });
+        scope.spawn(|| {
+            for line in stdout.lines().map_while(Result::ok) {
+                let is_stored = line.contains(r#""status":"stored""#);
+                acknowledged.fetch_add(usize::from(is_stored), Ordering::Relaxed);
+            }
+        });
+        while acknowledged.load(Ordering::Relaxed) == 0 && !alive.1.is_finished() {
+            thread::yield_now();
+        }
+        let copy = |number| {
+            let owed = acknowledged.load(Ordering::Relaxed);
+            copy_live(home, &format!("copy-{number}"));
+            owed
+        };
+        let owed = (0..COPIES).map(copy).collect();
+        is_over.store(true, Ordering::Relaxed);
+        owed
+    });
+    let words = read_all(child.stderr.take().unwrap());
+    let code = child.wait().unwrap().code();
+    drop(alive.0);
+    assert!(!alive.1.join().unwrap(), "it hangs: {words}");
+    assert!(matches!(code, Some(0 | 1)), "{code:?}: {words}");
+    owed
+}
+
+/// Copies the database as it is, one file after the other. A file may go away meanwhile, which is no matter.
+fn copy_live(home: &Home, name: &str) {
+    let mut cp = Command::new("cp");
+    cp.args(["-r", "--sparse=always"]);
+    cp.args([home.path(DIRECTORY), home.path(name)]);
+    cp.output().unwrap();
 }
 
 #[test]

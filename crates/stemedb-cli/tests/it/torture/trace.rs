@@ -1,15 +1,8 @@
 //! A run of the program under strace, in which one system call goes wrong.
 
-use std::{
-    fmt,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{fmt, path::PathBuf, process::Command};
 
-use super::{
-    super::support::{Home, say_skipped},
-    check::DIRECTORY,
-};
+use super::{super::support::Home, check::DIRECTORY};
 
 /// What strace writes down, in the home.
 const LOG: &str = "strace.log";
@@ -92,16 +85,4 @@ impl Fault {
             .find(|line| line.contains(mark))
             .map(str::to_owned)
     }
-}
-
-/// Whether strace can be used here; says so if not.
-pub(crate) fn can_trace() -> bool {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", FAST, "-o", "/dev/null", "true"]);
-    let traced = strace.stderr(Stdio::null()).status();
-    let works = traced.is_ok_and(|status| status.success());
-    if !works {
-        say_skipped("strace is not installed, or may not trace here");
-    }
-    works
 }

@@ -1,0 +1,48 @@
+//! Benchmarks of `StemeDB`: ours and the peers on the same records in one run, interleaved, several times.
+//!
+//! `cargo run --release -p stemedb-bench` prints tables of medians with their spread, and for each goal what was measured.
+//! What stands in `docs/BENCHMARKS.md` is made by it.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod bench;
+mod claim;
+mod clock;
+mod document;
+mod drive;
+mod failure;
+mod file;
+mod goal;
+mod interrupt;
+mod load;
+mod machine;
+mod number;
+mod output;
+mod peer;
+mod plot;
+mod process;
+mod report;
+mod run;
+mod subject;
+mod table;
+mod task;
+mod vfs;
+
+use output::tell;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args();
+    if arguments.nth(1).as_deref() == Some("task") {
+        return task::run(std::iter::once("task".to_owned()).chain(arguments));
+    }
+    match run::run(&args::Options::parse().settled()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tell(format_args!("error: {}", failure::chain(&failure)));
+            ExitCode::FAILURE
+        }
+    }
+}

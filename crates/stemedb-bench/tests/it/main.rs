@@ -1,0 +1,5 @@
+//! Integration tests of the benchmarks.
+
+/// A quick run of everything.
+#[cfg(test)]
+mod smoke;
