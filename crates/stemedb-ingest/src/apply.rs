@@ -1,11 +1,10 @@
 //! From records to a batch. Pure: what is stored already is an argument.
 
-use std::collections::HashMap;
-
 use stemedb_core::{Record, RecordId, Sequence};
 use stemedb_storage::{Batch, Cursor, Key, Put};
 
 use crate::RecordType;
+use crate::arrival::Arrivals;
 use crate::quarantine::Quarantined;
 
 /// A record of the journal after everything about it was checked that needs no store.
@@ -78,13 +77,12 @@ pub struct BatchBuilder {
     first: Option<Sequence>,
     puts: Vec<Put>,
     duplicates: Vec<Sequence>,
-    /// The ids met so far, with the sequence under which each arrived first.
-    ids: HashMap<RecordId, Sequence>,
+    arrivals: Arrivals,
     bytes: u64,
 }
 
 impl BatchBuilder {
-    /// Adds a record; `stored` is the sequence under which its id is stored already.
+    /// Adds a record; `stored` is the sequence under which its id is stored already, or will be once everything before this batch is applied.
     pub fn push(&mut self, checked: Checked, stored: Option<Sequence>) {
         let Checked {
             sequence,
@@ -101,7 +99,7 @@ impl BatchBuilder {
             }
             Ok((id, record)) => {
                 let first_arrival = stored.unwrap_or(sequence);
-                if *self.ids.entry(id).or_insert(first_arrival) != sequence {
+                if self.arrivals.first(id, first_arrival) != sequence {
                     self.duplicates.push(sequence);
                     return;
                 }
@@ -126,11 +124,17 @@ impl BatchBuilder {
     /// The batch that ends with the group which `cursor` names; `None` where no record was added.
     #[must_use]
     pub fn finish(self, cursor: Cursor) -> Option<Batch> {
-        Some(Batch {
-            first: self.first?,
+        self.finish_with_arrivals(cursor).0
+    }
+
+    /// The batch, and the ids of its records.
+    pub(crate) fn finish_with_arrivals(self, cursor: Cursor) -> (Option<Batch>, Arrivals) {
+        let batch = self.first.map(|first| Batch {
+            first,
             cursor,
             puts: self.puts,
             duplicates: self.duplicates,
-        })
+        });
+        (batch, self.arrivals)
     }
 }

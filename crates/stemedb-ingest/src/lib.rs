@@ -12,7 +12,8 @@
 //! It acknowledges nothing: a record is safe when the journal says so. It resolves no disagreement.
 //!
 //! ```text
-//!  JournalReader --> take groups --> decode, check, hash, look up (pool) --> BatchBuilder --> KVStore::apply --> publish, wake
+//!  JournalReader --> take groups --> decode, check, hash, look up, BatchBuilder (pool) --> KVStore::apply --> publish, wake
+//!                                    one batch                                             the batch before it
 //! ```
 //!
 //! # Example
@@ -88,6 +89,7 @@
 
 mod apply;
 mod archive;
+mod arrival;
 mod codec;
 mod error;
 mod ingestor;
@@ -97,6 +99,7 @@ mod progress;
 mod quarantine;
 mod record_type;
 mod source;
+mod work;
 mod worker;
 
 pub use apply::{BatchBuilder, Checked, entries, identity_key};

@@ -7,11 +7,13 @@ use stemedb_core::{PendingSignature, Record, RecordId, Sequence};
 use stemedb_storage::Snapshot;
 use stemedb_wal::{Group, RecordRef, Trust};
 
-use crate::apply::Checked;
+use crate::RecordType;
+use crate::apply::{Checked, identity_key};
+use crate::arrival::Arrivals;
 use crate::codec::deserialize;
 
 /// Records that one task takes: enough for a batch verification of signatures to pay.
-const CHUNK_RECORDS: usize = 256;
+pub(crate) const CHUNK_RECORDS: usize = 256;
 
 /// A record of the journal that waits to be checked.
 #[derive(Clone, Copy, Debug)]
@@ -20,14 +22,37 @@ struct Raw<'a> {
     arrived_at_ms: u64,
 }
 
-/// A checked record, and the sequence under which its id is stored already.
+/// A checked record, and the sequence under which its id is stored already, or will be once everything before is applied.
 pub(crate) type Prepared = (Checked, Option<Sequence>);
 
-/// Prepares the records of `groups` in their order. `view` is everything that was applied before them.
+/// Everything before the records that are prepared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before<'a> {
+    /// What is applied.
+    pub(crate) view: &'a dyn Snapshot,
+    /// What is being applied meanwhile, which the view does not show.
+    pub(crate) applying: &'a Arrivals,
+}
+
+impl Before<'_> {
+    fn stored(&self, checked: &Checked) -> stemedb_storage::Result<Option<Sequence>> {
+        let Ok((id, record)) = &checked.outcome else {
+            return Ok(None);
+        };
+        if let Some(sequence) = self.applying.get(*id) {
+            return Ok(Some(sequence));
+        }
+        let key = identity_key(*id, RecordType::of(record));
+        let value = self.view.get(&key.encode())?;
+        Ok(value.map(|value| value.sequence))
+    }
+}
+
+/// Prepares the records of `groups` in their order.
 pub(crate) fn prepare(
     pool: &ThreadPool,
     groups: &[Group],
-    view: &dyn Snapshot,
+    before: Before<'_>,
 ) -> stemedb_storage::Result<Vec<Prepared>> {
     let raw: Vec<Raw<'_>> = groups
         .iter()
@@ -40,19 +65,19 @@ pub(crate) fn prepare(
         })
         .collect();
     if raw.len() <= CHUNK_RECORDS {
-        return prepare_chunk(&raw, view);
+        return prepare_chunk(&raw, before);
     }
     let chunks: Vec<&[Raw<'_>]> = raw.chunks(CHUNK_RECORDS).collect();
     let prepared: stemedb_storage::Result<Vec<Vec<Prepared>>> = pool.install(|| {
         chunks
             .par_iter()
-            .map(|chunk| prepare_chunk(chunk, view))
+            .map(|chunk| prepare_chunk(chunk, before))
             .collect()
     });
     Ok(prepared?.into_iter().flatten().collect())
 }
 
-fn prepare_chunk(chunk: &[Raw<'_>], view: &dyn Snapshot) -> stemedb_storage::Result<Vec<Prepared>> {
+fn prepare_chunk(chunk: &[Raw<'_>], before: Before<'_>) -> stemedb_storage::Result<Vec<Prepared>> {
     let mut buffer = Vec::new();
     let (mut places, mut pending) = (Vec::new(), Vec::new());
     let mut checked: Vec<Checked> = Vec::with_capacity(chunk.len());
@@ -81,12 +106,8 @@ fn prepare_chunk(chunk: &[Raw<'_>], view: &dyn Snapshot) -> stemedb_storage::Res
     checked
         .into_iter()
         .map(|checked| {
-            let key = checked.identity_key();
-            let stored = key
-                .map(|key| view.get(&key.encode()))
-                .transpose()?
-                .flatten();
-            Ok((checked, stored.map(|value| value.sequence)))
+            let stored = before.stored(&checked)?;
+            Ok((checked, stored))
         })
         .collect()
 }

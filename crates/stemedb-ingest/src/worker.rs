@@ -1,4 +1,13 @@
 //! The ingest worker: takes durable groups, builds a batch, applies it, publishes it, wakes who waits.
+//!
+//! While one batch is applied the next is prepared by the pool, if there is anything to prepare:
+//!
+//! ```text
+//!   worker   take 1, prepare | take 2 | apply 1, publish | take 3 | apply 2, publish | ...
+//!   pool             prepare 1        | prepare 2                 | prepare 3
+//! ```
+//!
+//! So there are two batches in memory at most. What the second is looked up in does not show the first, whose ids it is given besides.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +15,12 @@ use std::time::Duration;
 use rayon::ThreadPool;
 use stemedb_core::Sequence;
 use stemedb_storage::{Cursor, KVStore};
-use stemedb_wal::{Consumer, Group, Interrupt, JournalReader, JournalWatch, Mark, Wake};
+use stemedb_wal::{Consumer, Interrupt, JournalReader, JournalWatch, Mark, Wake};
 
-use crate::apply::BatchBuilder;
+use crate::arrival::Arrivals;
 use crate::options::Options;
-use crate::prepare::prepare;
 use crate::progress::{Health, Progress};
+use crate::work::{Ready, Taken, Work};
 use crate::{Error, Source};
 
 /// Follows a journal and applies it to a store, until it is interrupted or something fails.
@@ -20,7 +29,7 @@ pub struct IngestWorker<S = JournalReader> {
     source: S,
     store: Arc<dyn KVStore>,
     options: Options,
-    pool: ThreadPool,
+    pool: Arc<ThreadPool>,
     progress: Arc<Progress>,
     consumer: Option<Consumer>,
     /// Whether the store shows what is applied: only once the whole journal is.
@@ -28,6 +37,10 @@ pub struct IngestWorker<S = JournalReader> {
     applied: Option<Cursor>,
     /// Number of the last group that was taken from the source.
     taken: u64,
+    /// The batch that was prepared while the one before it was applied.
+    next: Option<Work>,
+    /// Why nothing more can be taken; what was taken before is applied first.
+    failure: Option<Error>,
     bytes_since_checkpoint: u64,
     /// When what was applied must be durable; `None` if it is.
     checkpoint_due: Option<Duration>,
@@ -98,12 +111,14 @@ impl<S: Source> IngestWorker<S> {
             source,
             store,
             options,
-            pool,
+            pool: Arc::new(pool),
             progress,
             consumer: None,
             is_published: false,
             applied,
             taken: applied.map_or(0, |cursor| cursor.group),
+            next: None,
+            failure: None,
             bytes_since_checkpoint: 0,
             checkpoint_due: None,
         })
@@ -153,56 +168,89 @@ impl<S: Source> IngestWorker<S> {
                 .is_some_and(|due| due <= self.source.monotonic())
     }
 
-    /// Applies one batch, if there is anything to apply.
+    /// Applies one batch, if there is anything to apply, and prepares the next meanwhile.
     fn step(&mut self) -> Result<Step, Error> {
-        let groups = self.take_groups()?;
-        let Some(last) = groups.iter().rev().find_map(Group::mark) else {
-            if groups.is_empty() {
-                return Ok(Step::CaughtUp);
-            }
-            self.tell_consumed();
-            return Ok(Step::Applied);
+        let Some(Work { ready, arrivals }) = self.next_work()? else {
+            return Ok(Step::CaughtUp);
         };
+        let following = self.take();
+        if following.groups.is_empty() {
+            self.apply(ready)?;
+            return Ok(Step::Applied);
+        }
+        // It is taken before the batch is applied, and so shows none of it.
         let view = self.store.working_snapshot()?;
-        let prepared = prepare(&self.pool, &groups, view.as_ref())?;
-        drop(view);
-        let records = prepared.len() as u64;
-        let mut builder = BatchBuilder::default();
-        for (checked, stored) in prepared {
-            builder.push(checked, stored);
-        }
-        let bytes = builder.bytes();
-        let cursor = cursor(&last);
-        if let Some(batch) = builder.finish(cursor) {
-            self.store.apply(batch)?;
-        }
-        self.applied = Some(cursor);
-        let now = self.source.monotonic();
-        let due = now.saturating_add(self.options.checkpoint_after);
-        self.checkpoint_due.get_or_insert(due);
-        self.progress.count_batch(records);
-        if self.is_published {
-            self.publish()?;
-        }
-        self.tell_consumed();
-        self.bytes_since_checkpoint += bytes;
+        let pool = Arc::clone(&self.pool);
+        let prepare = || following.prepare(&pool, &view, &arrivals);
+        let next = if following.is_small() {
+            self.apply(ready)?;
+            prepare()?
+        } else {
+            // Invariant: the scope ends when what it spawned has ended, or with its panic.
+            let mut next = Err(Error::Stopped);
+            let applied = pool.in_place_scope(|scope| {
+                scope.spawn(|_| next = prepare().map_err(Error::from));
+                self.apply(ready)
+            });
+            applied?;
+            next?
+        };
+        self.next = Some(next);
         Ok(Step::Applied)
     }
 
-    /// Lets appends go on that wait for this worker; groups without records count as well.
-    fn tell_consumed(&self) {
-        if let Some(consumer) = &self.consumer {
-            consumer.consumed(self.source.passed_bytes());
+    /// The batch that comes next, prepared; `None` where there is nothing to apply.
+    fn next_work(&mut self) -> Result<Option<Work>, Error> {
+        if let Some(work) = self.next.take() {
+            return Ok(Some(work));
         }
+        let taken = self.take();
+        if taken.groups.is_empty() {
+            return self.failure.take().map_or(Ok(None), Err);
+        }
+        let view = self.store.working_snapshot()?;
+        Ok(Some(taken.prepare(
+            &self.pool,
+            &view,
+            &Arrivals::default(),
+        )?))
     }
 
-    /// Whole groups, until a batch is full or nothing more is durable.
-    fn take_groups(&mut self) -> Result<Vec<Group>, Error> {
+    fn apply(&mut self, ready: Ready) -> Result<(), Error> {
+        if let Some((batch, cursor)) = ready.batch {
+            self.store.apply(batch)?;
+            self.applied = Some(cursor);
+            let now = self.source.monotonic();
+            let due = now.saturating_add(self.options.checkpoint_after);
+            self.checkpoint_due.get_or_insert(due);
+            self.progress.count_batch(ready.records);
+            if self.is_published {
+                self.publish()?;
+            }
+            self.bytes_since_checkpoint += ready.bytes;
+        }
+        // Appends go on that wait for this worker; groups without records count as well.
+        if let Some(consumer) = &self.consumer {
+            consumer.consumed(ready.passed_bytes);
+        }
+        Ok(())
+    }
+
+    /// Takes whole groups, until a batch is full or nothing more is durable, or can be read.
+    fn take(&mut self) -> Taken {
         let mut groups = Vec::new();
         let (mut records, mut bytes) = (0_u64, 0_u64);
-        while records < self.options.batch_records_max && bytes < self.options.batch_bytes_max {
-            let Some(group) = self.source.next_group()? else {
-                break;
+        while self.failure.is_none()
+            && records < self.options.batch_records_max
+            && bytes < self.options.batch_bytes_max
+        {
+            let group = match self.source.next_group() {
+                Ok(Some(group)) => group,
+                Ok(None) => break,
+                Err(error) => {
+                    self.failure = Some(error);
+                    break;
+                }
             };
             // A source may deliver more than once, and a batch that held a record twice would count it twice.
             if group.number() <= self.taken {
@@ -213,7 +261,11 @@ impl<S: Source> IngestWorker<S> {
             bytes += group.header().group_bytes();
             groups.push(group);
         }
-        Ok(groups)
+        Taken {
+            groups,
+            records,
+            passed_bytes: self.source.passed_bytes(),
+        }
     }
 
     fn publish(&mut self) -> Result<(), Error> {

@@ -201,14 +201,21 @@ impl Key {
         let tag = self.kind().tag();
         match self {
             Self::Assertion(id) | Self::VoteIndex(id) => [&tag[..], id.as_bytes()].concat(),
-            Self::Vote { assertion, vote } => [&votes_of(*assertion)[..], vote.as_bytes()].concat(),
+            // Each key is one allocation: millions of them are made.
+            Self::Vote { assertion, vote } => {
+                [&tag[..], assertion.as_bytes(), b":", vote.as_bytes()].concat()
+            }
             Self::Epoch(id) => [&tag[..], id.to_string().as_bytes()].concat(),
             Self::Subject {
                 subject,
                 predicate,
                 sequence,
             } => [
-                &subject_predicate(subject, predicate)[..],
+                &tag[..],
+                subject.as_bytes(),
+                &[END],
+                predicate.as_bytes(),
+                &[END],
                 &sequence.get().to_be_bytes(),
             ]
             .concat(),

@@ -15,6 +15,8 @@ mod mismatch; // a store that is ahead of its journal, or was built from another
 #[cfg(test)]
 mod model; // random groups and restarts against a model
 #[cfg(test)]
+mod overlap; // one batch prepared while the one before it is applied
+#[cfg(test)]
 mod payload; // golden bytes and round trips
 #[cfg(test)]
 mod quarantine; // what cannot be applied, and that the stream goes on

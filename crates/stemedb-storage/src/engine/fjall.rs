@@ -4,6 +4,9 @@
 //! (`db.batch()` sees to that; `WriteBatch::with_capacity` does not), so a killed process loses none;
 //! the disk they reach in [`sync`](Engine::sync), and where fjall itself seals a journal or flushes a
 //! memtable. Reads go through snapshots alone: a bare `get` of the keyspace sees half a batch.
+//!
+//! A large commit takes another way: it is written as tables, past fjall's journal and memtable, and one
+//! version edit names them all ([`FjallEngine::load`]).
 
 use std::{
     fmt::{self, Debug, Formatter},
@@ -12,6 +15,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 
 use fjall::{
@@ -36,11 +40,27 @@ const KEYSPACE: &str = "stream";
 /// A memtable of this size is flushed; up to four wait for that, so five are in memory at worst.
 const MEMTABLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
+/// Threads of fjall at least, and at most.
+///
+/// With two, the one that flushes takes orders to merge off the queue and puts them back, over and over, as long as the other merges: a
+/// sixth of the CPU time of a load on two cores. A third one takes them, and finds that there is nothing to do.
+const THREADS_MIN: usize = 3;
+const THREADS_MAX: usize = 4;
+
+/// Bytes of a commit from which on it is written as tables: fewer would make tables that soon have to be merged again.
+const LOAD_BYTES_MIN: usize = 12 * 1024 * 1024;
+
+/// With so many tables that wait to be merged a commit goes into the memtable: fjall holds back who writes there, but no load.
+///
+/// It must not wait here instead: fjall looks for something to merge only when something is loaded or flushed.
+const LOAD_TABLES_MAX: usize = 16;
+
 /// fjall, the log-structured engine that holds what grows with the stream.
 pub struct FjallEngine {
     /// Absent only while the engine is dropped.
     handles: Option<Handles>,
     sync_failed: AtomicBool,
+    load_bytes_min: usize,
 }
 
 /// The keyspace is dropped before the database, which waits for its threads.
@@ -64,6 +84,7 @@ impl FjallEngine {
         preflight::check(path)?;
         let db = Database::builder(path)
             .cache_size(cache_bytes_max)
+            .worker_threads(threads())
             .open()
             .map_err(fault)?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
@@ -71,7 +92,15 @@ impl FjallEngine {
         Ok(Self {
             handles: Some(Handles { keyspace, db }),
             sync_failed: AtomicBool::new(false),
+            load_bytes_min: LOAD_BYTES_MIN,
         })
+    }
+
+    /// Has commits of so many bytes and more written as tables, which is for large ones: 12 MiB unless set otherwise.
+    #[must_use]
+    pub const fn with_load_bytes_min(mut self, load_bytes_min: usize) -> Self {
+        self.load_bytes_min = load_bytes_min;
+        self
     }
 
     fn handles(&self) -> Result<&Handles, Fault> {
@@ -92,6 +121,43 @@ impl FjallEngine {
     }
 }
 
+impl FjallEngine {
+    /// Whether a commit, which is sorted, is written as tables.
+    fn is_load(&self, keyspace: &Keyspace, writes: &[Pair]) -> bool {
+        let lengths = writes
+            .iter()
+            .map(|(key, envelope)| key.len() + envelope.len());
+        lengths.sum::<usize>() >= self.load_bytes_min
+            && keyspace.l0_table_count() < LOAD_TABLES_MAX
+            // Of a key that comes twice fjall would not say which it keeps: it panics.
+            && writes.is_sorted_by(|(one, _), (other, _)| one < other)
+    }
+
+    /// Commits pairs in the order of their keys as tables: no journal, no memtable, and nothing to flush afterwards.
+    fn load(&self, handles: &Handles, writes: Vec<Pair>) -> Result<(), Fault> {
+        let Handles { db, keyspace } = handles;
+        // An ingestion does not ask whether something had failed in the background, as every other write does.
+        self.note_sync(db.persist(PersistMode::Buffer))?;
+        let mut ingestion = self.note_sync(keyspace.start_ingestion())?;
+        for (key, envelope) in writes {
+            self.note_sync(ingestion.write(key, envelope))?;
+        }
+        // Durability: fjall does this under the lock of its journal, so that no other write comes in between.
+        // 1. It flushes the memtable: what was committed before is in tables that have reached the disk, under lower
+        //    sequence numbers. Without that a flush that came later would put older values above newer ones (the
+        //    cursor is overwritten), and replay of its journal, which leaves out what is older than the tables, would lose it.
+        // 2. The new tables reach the disk, all under the next sequence number.
+        // 3. A new version that names them reaches the disk under a name of its own, then the file `current`, which names
+        //    that version, is replaced by rename. A crash before finds tables that nothing names, and deletes them; so a
+        //    load is there as a whole or not at all.
+        let loaded = ingestion.finish();
+        if loaded.is_err() {
+            self.sync_failed.store(true, Ordering::Release);
+        }
+        self.note_sync(loaded)
+    }
+}
+
 impl Engine for FjallEngine {
     fn name(&self) -> &'static str {
         NAME
@@ -101,8 +167,14 @@ impl Engine for FjallEngine {
         Isolation::Snapshot
     }
 
-    fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
-        let Handles { db, keyspace } = self.handles()?;
+    fn commit(&self, mut writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
+        let handles = self.handles()?;
+        let Handles { db, keyspace } = handles;
+        // Neighbours in order are found faster in the memtable. Of two writes of a key the later one stays the later.
+        writes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        if level == Level::Visible && self.is_load(keyspace, &writes) {
+            return self.load(handles, writes);
+        }
         let mut batch = db.batch();
         for (key, envelope) in writes {
             batch.insert(keyspace, key, envelope);
@@ -184,6 +256,11 @@ impl Debug for FjallReader {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("FjallReader").finish_non_exhaustive()
     }
+}
+
+fn threads() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    cores.clamp(THREADS_MIN, THREADS_MAX)
 }
 
 fn fault(error: FjallError) -> Fault {

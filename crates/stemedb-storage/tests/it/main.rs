@@ -13,6 +13,8 @@ mod damage; // flipped bytes in the files of closed stores
 #[cfg(test)]
 mod held; // readers beside an engine that does not return
 #[cfg(test)]
+mod load; // large commits of fjall, killed at every call
+#[cfg(test)]
 mod model; // random operations against a sorted map
 #[cfg(test)]
 mod options; // settings out of their limits

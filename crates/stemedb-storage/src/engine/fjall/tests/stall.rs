@@ -7,7 +7,7 @@ use std::{
 
 use fjall::{Database, KeyspaceCreateOptions};
 
-use super::super::{FjallEngine, Handles, KEYSPACE};
+use super::super::{FjallEngine, Handles, KEYSPACE, LOAD_BYTES_MIN};
 use crate::{
     engine::Level,
     guard::{Fuse, Guarded},
@@ -33,6 +33,7 @@ fn a_commit_that_nothing_in_the_background_lets_go_on_ends_the_store_and_says_wh
     let engine = FjallEngine {
         handles: Some(Handles { keyspace, db }),
         sync_failed: AtomicBool::new(false),
+        load_bytes_min: LOAD_BYTES_MIN,
     };
     let limits = StallLimits {
         warn_after: Duration::from_millis(20),
