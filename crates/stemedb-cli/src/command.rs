@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use stemedb::{Database, Page, RecordId, Sequence, StoreKind};
+use stemedb::{Builder, Database, Page, RecordId, Sequence, StoreKind};
 
 use crate::{
     args::{Cli, Command, Part, StoreName},
@@ -53,7 +53,16 @@ impl Context {
 
     /// Opens the database, which has to be there.
     pub(crate) fn open(&self) -> Result<Database, Failure> {
-        Ok(Database::open(self.dir())?)
+        Ok(self.builder().open(self.dir())?)
+    }
+
+    /// The settings with which a database is opened; it is not created.
+    pub(crate) fn builder(&self) -> Builder {
+        let settings = &self.settings;
+        Database::builder()
+            .store(self.store())
+            .stream_cache_bytes_max(settings.stream_cache_bytes_max.value)
+            .small_cache_bytes_max(settings.small_cache_bytes_max.value)
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use clap::ValueEnum as _;
 use serde::Deserialize;
+use stemedb::Builder;
 
 use crate::{
     args::{Flags, StoreName},
@@ -69,6 +70,10 @@ pub(crate) struct Settings {
     pub(crate) json: Setting<bool>,
     /// Whether nothing but answer and errors is said.
     pub(crate) quiet: Setting<bool>,
+    /// Bytes of blocks of the stream's engine that are kept in memory.
+    pub(crate) stream_cache_bytes_max: Setting<u64>,
+    /// Bytes of pages of the engine for what is small that are kept in memory.
+    pub(crate) small_cache_bytes_max: Setting<u64>,
 }
 
 impl Settings {
@@ -99,6 +104,8 @@ struct Content {
     store: Option<String>,
     json: Option<bool>,
     quiet: Option<bool>,
+    stream_cache_bytes_max: Option<u64>,
+    small_cache_bytes_max: Option<u64>,
 }
 
 /// A settings file that was read.
@@ -153,6 +160,10 @@ fn merge(
     let pick_switch = |flag, name, written| {
         Ok::<_, Failure>(pick(flag, (name, switch(name)?), written, &from_file).or(false))
     };
+    let pick_bytes = |name, written| {
+        let value = variable(name).map(|value| bytes(name, &value));
+        Ok::<_, Failure>(pick(None, (name, value.transpose()?), written, &from_file))
+    };
     Ok(Settings {
         dir: pick(
             flags.dir.clone(),
@@ -170,6 +181,16 @@ fn merge(
         .or(StoreName::Hybrid),
         json: pick_switch(flags.json, "STEMEDB_JSON", content.json)?,
         quiet: pick_switch(flags.quiet, "STEMEDB_QUIET", content.quiet)?,
+        stream_cache_bytes_max: pick_bytes(
+            "STEMEDB_STREAM_CACHE_BYTES_MAX",
+            content.stream_cache_bytes_max,
+        )?
+        .or(Builder::STREAM_CACHE_BYTES_DEFAULT),
+        small_cache_bytes_max: pick_bytes(
+            "STEMEDB_SMALL_CACHE_BYTES_MAX",
+            content.small_cache_bytes_max,
+        )?
+        .or(Builder::SMALL_CACHE_BYTES_DEFAULT),
     })
 }
 
@@ -223,6 +244,15 @@ fn parse(name: &str, text: &str) -> Result<Content, Failure> {
 fn store_name(place: &str, name: &str) -> Result<StoreName, Failure> {
     StoreName::from_str(name, false).ok().ok_or_else(|| {
         let text = format!("{place}: store is \"{name}\"; known are hybrid and sled");
+        Failure::new(Exit::Configuration, text)
+    })
+}
+
+fn bytes(name: &str, value: &OsString) -> Result<u64, Failure> {
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| {
+        let value = value.to_string_lossy();
+        let text = format!("{name} is \"{value}\"; use a number of bytes");
         Failure::new(Exit::Configuration, text)
     })
 }

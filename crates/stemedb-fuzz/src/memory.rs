@@ -1,4 +1,7 @@
 //! Files in memory behind the journal's `Vfs`; every operation succeeds, and is durable at once.
+//!
+//! The simulated disk of the testkit keeps each state that a crash could leave, which a target that runs thousands of times a second has no
+//! use for; and what libFuzzer builds stays without the testkit.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,4 +1,7 @@
 //! Numbers and mutations from a seed.
+//!
+//! The testkit has such numbers as well. What libFuzzer builds, with its own instrumentation, stays without the testkit and what that uses
+//! (the facade, proptest, clap): these lines are less.
 
 /// A stream of numbers that its seed determines (splitmix64).
 #[derive(Clone, Debug)]

@@ -172,10 +172,13 @@ impl Applier {
             return Err(Error::NotReconciled);
         }
         let view = Arc::clone(&standing.view);
-        *self
+        let before = self
             .published
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(view);
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(view);
+        // Ordering: the engines release what it pinned after the lock is free again: no reader waits for that.
+        drop(before);
         Ok(())
     }
 

@@ -34,6 +34,7 @@ use std::{
 
 use crate::watchdog::Backlog;
 
+mod bytes;
 pub(crate) mod fjall;
 pub(crate) mod memory;
 pub(crate) mod redb;
@@ -41,6 +42,7 @@ pub(crate) mod redb;
 pub(crate) mod sled;
 
 pub use self::{
+    bytes::Bytes,
     fjall::FjallEngine,
     memory::MemoryEngine,
     redb::{RedbEngine, StorageBackend},
@@ -49,8 +51,11 @@ pub use self::{
 /// Key and envelope.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
-/// Pairs in the order of their keys.
-pub type Pairs = Box<dyn Iterator<Item = Result<Pair, Fault>> + Send>;
+/// Key and envelope, as they are read.
+pub type Found = (Bytes, Bytes);
+
+/// What is found, in the order of the keys.
+pub type Pairs = Box<dyn Iterator<Item = Result<Found, Fault>> + Send>;
 
 /// A range of keys.
 #[derive(Clone, Debug)]
@@ -201,7 +206,7 @@ pub trait Reader: Debug + Send + Sync {
     /// # Errors
     ///
     /// A [`Fault`].
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault>;
 
     /// Reads the pairs in a range, which is not empty.
     ///

@@ -3,8 +3,10 @@
 //! The checksum is xxh3-64 over the key and everything in the envelope but itself. It is verified at
 //! every read, because not every engine does so, and because a value under a foreign key is damage too.
 
+use std::mem;
+
 use stemedb_core::Sequence;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use crate::{
     error::{Corruption, Damage, Result},
@@ -15,6 +17,9 @@ const SEQUENCE_AT: usize = 0;
 const ARRIVED_AT: usize = SEQUENCE_AT + 8;
 const CHECKSUM_AT: usize = ARRIVED_AT + 8;
 const CONTENT_AT: usize = CHECKSUM_AT + 8;
+
+/// Bytes of key and envelope up to which they are put together to be hashed: parts cost twice as much.
+const JOINED_BYTES_MAX: usize = 1024;
 
 /// Bytes that an envelope adds to its content.
 pub const ENVELOPE_BYTES: usize = CONTENT_AT;
@@ -44,28 +49,26 @@ pub(crate) fn seal(key: &[u8], sequence: u64, arrived_at_ms: u64, content: &[u8]
 }
 
 /// Takes the value of `key` out of its envelope.
-pub(crate) fn open(engine: &'static str, key: &[u8], mut envelope: Vec<u8>) -> Result<Value> {
-    let sequence = verify(engine, key, &envelope)?;
+pub(crate) fn open(engine: &'static str, key: &[u8], envelope: &[u8]) -> Result<Value> {
+    let sequence = verify(engine, key, envelope)?;
     let sequence =
         Sequence::new(sequence).ok_or_else(|| corruption(engine, key, Damage::SequenceZero))?;
-    let arrived_at_ms = number(&envelope, ARRIVED_AT).unwrap_or_default();
-    envelope.drain(..CONTENT_AT);
     Ok(Value {
         sequence,
-        arrived_at_ms,
-        content: envelope,
+        arrived_at_ms: number(envelope, ARRIVED_AT).unwrap_or_default(),
+        content: content(envelope).to_vec(),
     })
 }
 
 /// Takes a note that an engine keeps on itself out of its envelope.
-pub(crate) fn open_note(
-    engine: &'static str,
-    key: &[u8],
-    mut envelope: Vec<u8>,
-) -> Result<Vec<u8>> {
-    verify(engine, key, &envelope)?;
-    envelope.drain(..CONTENT_AT);
-    Ok(envelope)
+pub(crate) fn open_note(engine: &'static str, key: &[u8], envelope: &[u8]) -> Result<Vec<u8>> {
+    verify(engine, key, envelope)?;
+    Ok(content(envelope).to_vec())
+}
+
+/// The content of an envelope that was verified.
+fn content(envelope: &[u8]) -> &[u8] {
+    envelope.get(CONTENT_AT..).unwrap_or_default()
 }
 
 /// Checks the envelope and returns its sequence.
@@ -94,11 +97,29 @@ pub(crate) fn verify(engine: &'static str, key: &[u8], envelope: &[u8]) -> Resul
 }
 
 fn checksum(key: &[u8], head: &[u8], content: &[u8]) -> u64 {
-    let mut hasher = Xxh3::new();
-    hasher.update(key);
-    hasher.update(head);
-    hasher.update(content);
+    let parts = [key, head, content];
+    let mut room = [0; JOINED_BYTES_MAX];
+    if let Some(joined) = join(&mut room, parts) {
+        return xxh3_64(joined);
+    }
+    let mut hasher = Xxh3Default::new();
+    for part in parts {
+        hasher.update(part);
+    }
     hasher.digest()
+}
+
+/// The parts one after the other, if there is room for them.
+fn join<'a>(room: &'a mut [u8], parts: [&[u8]; 3]) -> Option<&'a [u8]> {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let joined = room.get_mut(..length)?;
+    let mut free = &mut *joined;
+    for part in parts {
+        let (place, rest) = mem::take(&mut free).split_at_mut_checked(part.len())?;
+        place.copy_from_slice(part);
+        free = rest;
+    }
+    Some(joined)
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u64> {

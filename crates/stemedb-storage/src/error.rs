@@ -26,6 +26,16 @@ pub enum Error {
         /// Directory of the store.
         path: PathBuf,
     },
+    /// A setting is out of its limits; nothing was opened.
+    #[error("option {name}: {value} is outside {limits}")]
+    Option {
+        /// Name of the setting.
+        name: &'static str,
+        /// Its value.
+        value: u64,
+        /// What is allowed.
+        limits: &'static str,
+    },
     /// Nothing is published yet: the store may be behind its journal.
     #[error("store has not caught up with its journal yet")]
     NotReconciled,

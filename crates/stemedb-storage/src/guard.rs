@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    engine::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader},
+    engine::{Bytes, Engine, Fault, Found, Isolation, Level, Pair, Pairs, Range, Reader},
     error::{Corruption, Damage, EngineError, Error, RebuildReason, Result},
     watchdog::{Operation, Stall, StallLimits, Watched},
 };
@@ -191,7 +191,7 @@ impl GuardedReader {
         self.engine
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         self.fuse.read(self.engine, || self.reader.get(key))
     }
 
@@ -219,7 +219,7 @@ impl GuardedPairs {
 }
 
 impl Iterator for GuardedPairs {
-    type Item = Result<Pair>;
+    type Item = Result<Found>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let pairs = self.pairs.as_mut()?;

@@ -17,6 +17,7 @@ use crate::{
     },
     error::{Error, Result},
     guard::{self, Fuse, Guarded},
+    options::Options,
     reconcile,
     store::{KVStore, Snapshot, StoreKind},
     watchdog::{Stall, StallLimits},
@@ -55,24 +56,26 @@ impl HybridStore {
     ///   its batches, or had failed to write to the disk.
     /// - `Io` if the operating system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(path, StallLimits::default())
+        Self::open_with(path, Options::default())
     }
 
-    /// Opens the store as [`open`](Self::open) does, with limits of its own to how long an engine is waited for.
+    /// Opens the store as [`open`](Self::open) does, with settings of its own.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
-    pub fn open_with(path: impl AsRef<Path>, limits: StallLimits) -> Result<Self> {
+    /// As [`open`](Self::open), and `Option` if a setting is out of its limits.
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        options.check()?;
+        let limits = options.stall;
         let path = path.as_ref().to_owned();
         directory::prepare(&path, StoreKind::Hybrid, &[STREAM, SMALL])?;
         let fuse = Arc::new(Fuse::default());
         // The small engine first: it answers at once if the store is open elsewhere.
         let small = open_engine(redb::NAME, &path, (&fuse, limits), || {
-            RedbEngine::open(&path.join(SMALL))
+            RedbEngine::open_with(&path.join(SMALL), options.small_cache_bytes_max)
         })?;
         let stream = open_engine(fjall::NAME, &path, (&fuse, limits), || {
-            FjallEngine::open(&path.join(STREAM))
+            FjallEngine::open_with(&path.join(STREAM), options.stream_cache_bytes_max)
         })?;
         let applier = reconcile::pair(stream, small, fuse)?;
         let path = Some(path);

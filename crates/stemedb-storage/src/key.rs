@@ -269,6 +269,17 @@ pub fn votes_of(assertion: RecordId) -> Vec<u8> {
     [&KeyKind::Vote.tag()[..], assertion.as_bytes(), b":"].concat()
 }
 
+/// Key of an assertion, without an allocation: as [`Key::Assertion`] encodes it.
+#[must_use]
+pub fn assertion(id: RecordId) -> [u8; TAG_BYTES + ID_BYTES] {
+    let mut key = [0; TAG_BYTES + ID_BYTES];
+    let parts = KeyKind::Assertion.tag().into_iter().chain(*id.as_bytes());
+    for (place, byte) in key.iter_mut().zip(parts) {
+        *place = byte;
+    }
+    key
+}
+
 /// Prefix of the index entries of exactly this subject: `Tesla` does not match `Tesla_Inc`.
 #[must_use]
 pub fn subject(subject: &str) -> Vec<u8> {

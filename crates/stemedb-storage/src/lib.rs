@@ -95,6 +95,7 @@ mod hybrid;
 pub mod key;
 mod memory;
 mod meta;
+mod options;
 mod reconcile;
 #[cfg(feature = "sled")]
 mod sled_store;
@@ -112,6 +113,7 @@ pub use hybrid::HybridStore;
 pub use key::{Key, KeyKind, MetaKey};
 pub use memory::MemoryStore;
 pub use meta::{APPLY_VERSION, STORE_FORMAT};
+pub use options::Options;
 #[cfg(feature = "sled")]
 pub use sled_store::SledStore;
 pub use store::{KVStore, RawEntry, RawScan, Scan, Snapshot, StoreKind};

@@ -103,7 +103,7 @@ fn note<T>(
     let Some(envelope) = reader.get(&bytes)? else {
         return Ok(None);
     };
-    let content = envelope::open_note(reader.engine(), &bytes, envelope)?;
+    let content = envelope::open_note(reader.engine(), &bytes, &envelope)?;
     let note = decode(&content).ok_or_else(|| Corruption {
         engine: reader.engine(),
         key: Some(key.to_string()),

@@ -162,7 +162,7 @@ fn walk(reader: &GuardedReader) -> Result<Chain> {
     let mut chain = Chain::default();
     for pair in reader.range(range)? {
         let (key, envelope) = pair?;
-        let (first, last) = link(reader.engine(), &key, envelope)?;
+        let (first, last) = link(reader.engine(), &key, &envelope)?;
         if first != chain.whole_to.saturating_add(1) {
             chain.hole = Some(first);
             break;
@@ -172,7 +172,7 @@ fn walk(reader: &GuardedReader) -> Result<Chain> {
     Ok(chain)
 }
 
-fn link(engine: &'static str, key: &[u8], envelope: Vec<u8>) -> Result<(u64, u64)> {
+fn link(engine: &'static str, key: &[u8], envelope: &[u8]) -> Result<(u64, u64)> {
     let value = envelope::open(engine, key, envelope)?;
     let last = value.content.try_into().map(u64::from_le_bytes);
     match (Key::decode(key), last) {

@@ -13,9 +13,10 @@ use crate::{
     engine::sled::{NAME, SledEngine},
     error::{Error, Result},
     guard::{self, Fuse, Guarded},
+    options::Options,
     reconcile,
     store::{KVStore, Snapshot, StoreKind},
-    watchdog::{Stall, StallLimits},
+    watchdog::Stall,
 };
 
 /// Directory of the engine inside the store's.
@@ -43,20 +44,23 @@ impl SledStore {
     /// - `NeedsRebuild` if sled does not open, or has a hole in its batches.
     /// - `Io` if the operating system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(path, StallLimits::default())
+        Self::open_with(path, Options::default())
     }
 
-    /// Opens the store as [`open`](Self::open) does, with limits of its own to how long the engine is waited for.
+    /// Opens the store as [`open`](Self::open) does, with settings of its own.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
-    pub fn open_with(path: impl AsRef<Path>, limits: StallLimits) -> Result<Self> {
+    /// As [`open`](Self::open), and `Option` if a setting is out of its limits.
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        options.check()?;
         let path = path.as_ref().to_owned();
         directory::prepare(&path, StoreKind::Sled, &[WHOLE])?;
         let fuse = Arc::new(Fuse::default());
-        let engine = guard::open(NAME, &path, || SledEngine::open(&path.join(WHOLE)))?;
-        let guarded = Guarded::watched(Box::new(engine), &fuse, limits);
+        let engine = guard::open(NAME, &path, || {
+            SledEngine::open(&path.join(WHOLE), options.stream_cache_bytes_max)
+        })?;
+        let guarded = Guarded::watched(Box::new(engine), &fuse, options.stall);
         let guarded = guarded.map_err(|source| Error::Io {
             path: path.clone(),
             source: Arc::new(source),

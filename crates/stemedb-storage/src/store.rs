@@ -224,7 +224,7 @@ impl RawEntry {
     ///
     /// `Corruption` naming the key; also for the store's own notes, which come from no record.
     pub fn open(self) -> Result<Value> {
-        envelope::open(self.engine, &self.key, self.envelope)
+        envelope::open(self.engine, &self.key, &self.envelope)
     }
 
     /// Returns the key in text form.

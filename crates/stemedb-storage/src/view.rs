@@ -49,7 +49,7 @@ impl Snapshot for View {
         let Some(envelope) = reader.get(key)? else {
             return Ok(None);
         };
-        let value = envelope::open(reader.engine(), key, envelope)?;
+        let value = envelope::open(reader.engine(), key, &envelope)?;
         Ok(Some(value).filter(|value| value.sequence.get() <= self.horizon()))
     }
 
@@ -88,8 +88,8 @@ impl Snapshot for View {
             pairs.map(move |pair| {
                 pair.map(|(key, envelope)| RawEntry {
                     engine,
-                    key,
-                    envelope,
+                    key: key.into_vec(),
+                    envelope: envelope.into_vec(),
                 })
             })
         })))
@@ -111,8 +111,8 @@ fn values(reader: &GuardedReader, range: Range) -> Scan {
             let engine = pairs.engine();
             Box::new(pairs.map(move |pair| {
                 let (key, envelope) = pair?;
-                let value = envelope::open(engine, &key, envelope)?;
-                Ok((key, value))
+                let value = envelope::open(engine, &key, &envelope)?;
+                Ok((key.into_vec(), value))
             }))
         }
     }

@@ -1,8 +1,9 @@
 //! Why a run ended badly.
 
-use std::error::Error;
 use std::io;
 use std::path::Path;
+
+pub(crate) use stemedb_testkit::oracle::chain;
 
 /// Why a run ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -59,19 +60,4 @@ impl<T> Doing<T> for io::Result<T> {
             source,
         })
     }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }

@@ -59,6 +59,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let root = std::fs::canonicalize(&root).doing("find", &root)?;
     let directory = options.directory.clone();
     let directory = directory.unwrap_or_else(|| root.join("target/mutants"));
+    // The copy is built from within itself.
+    let directory = std::path::absolute(&directory).doing("find", &directory)?;
     let mutants = chosen(&options.only)?;
     let begun = clock::now();
     let tree = Tree::copy(&root, &directory)?;

@@ -8,6 +8,7 @@
 //!
 //! A refusal to open, a panic, a hang and the use of memory are the harness's to judge, for only it knows what it did to the disk.
 
+use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
 pub mod directory;
@@ -40,4 +41,20 @@ impl Display for Violation {
     }
 }
 
-impl std::error::Error for Violation {}
+impl Error for Violation {}
+
+/// An error and its causes, in one line; a cause that the text before it ends with is not said twice.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}

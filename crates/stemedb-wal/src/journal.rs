@@ -11,7 +11,7 @@ use crate::sync::thread::{self, JoinHandle};
 use crate::writer::Writer;
 use crate::{
     AppendError, Error, JournalId, LockedDirectory, Log, Mark, Options, RecoveryReport,
-    SegmentInfo, SnapshotReport, Trust,
+    SegmentInfo, SnapshotReport, SyncStats, Trust,
 };
 
 /// An append-only log of records, durable and hash-chained. One may be open per directory.
@@ -186,6 +186,12 @@ impl JournalWatch {
     #[must_use]
     pub fn durable_sequence(&self) -> u64 {
         self.0.progress().head.map_or(0, |head| head.sequence)
+    }
+
+    /// How often the log waited for an fsync since the journal was opened, and for how long.
+    #[must_use]
+    pub fn sync_stats(&self) -> SyncStats {
+        self.0.sync_times.stats(self.0.options.vfs.as_ref())
     }
 
     /// The failure after which the journal accepts nothing more.

@@ -72,6 +72,7 @@ mod survey;
 mod sync;
 #[cfg(shuttle)]
 pub mod sync;
+mod sync_times;
 mod thread;
 mod types;
 pub mod vfs;
@@ -90,5 +91,6 @@ pub use shared::Appended;
 pub use snapshot::SnapshotReport;
 pub use spare::{Spare, SpareRequest};
 pub use survey::{Damaged, Item, Link, walk};
+pub use sync_times::SyncStats;
 pub use types::{GroupHash, JournalId, Mark};
 pub use writer::{Answered, Append, Writer};

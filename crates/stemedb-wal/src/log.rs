@@ -16,6 +16,7 @@ use crate::recover::{Recovered, recover, write_new};
 use crate::scan::ChainEnd;
 use crate::snapshot::snapshot;
 use crate::spare::{Spare, SpareRequest};
+use crate::sync_times::SyncTimes;
 use crate::vfs::{Vfs, VfsFile, fill_zeros, write_all_at};
 use crate::{
     AppendError, Error, Group, GroupBuilder, JournalId, JournalState, Mark, Options,
@@ -202,6 +203,7 @@ pub struct Log {
     spare: Option<Spare>,
     failure: Option<Failure>,
     group_bytes_total: u64,
+    syncs: Arc<SyncTimes>,
 }
 
 #[derive(Debug)]
@@ -219,6 +221,7 @@ impl Log {
             durable_group: recovered.chain.next_group.saturating_sub(1),
             spare: None,
             failure: None,
+            syncs: Arc::default(),
             group_bytes_total: recovered.segments.iter().map(|info| info.group_bytes).sum(),
             locked,
             recovered,
@@ -269,6 +272,10 @@ impl Log {
 
     pub(crate) fn directory(&self) -> &Path {
         &self.locked.directory
+    }
+
+    pub(crate) fn sync_times(&self) -> &Arc<SyncTimes> {
+        &self.syncs
     }
 
     fn vfs(&self) -> &dyn Vfs {
@@ -391,7 +398,8 @@ impl Log {
             return Ok(());
         };
         let path = open.path.clone();
-        let result = open.file.sync_data();
+        let sync = || open.file.sync_data();
+        let result = self.syncs.measure(self.vfs(), sync);
         result.map_err(|source| self.fail(WriteStep::Sync, path, source))
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::gather::Gathering;
 use crate::queue::{Gate, Offer, Part, Queue, Request};
 use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync_times::SyncTimes;
 use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo};
 
 /// What an append is answered with.
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) journal: JournalId,
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
+    pub(crate) sync_times: Arc<SyncTimes>,
     queue: Mutex<Queue>,
     arrived: Condvar,
     progress: Mutex<Progress>,
@@ -82,6 +84,7 @@ impl Shared {
             journal: log.journal(),
             directory: log.directory().to_owned(),
             options: log.options().clone(),
+            sync_times: Arc::clone(log.sync_times()),
             queue: Mutex::new(Queue::new(
                 log.begin_group().next_sequence(),
                 log.options().durability,

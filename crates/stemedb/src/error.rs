@@ -323,6 +323,7 @@ fn store_kind(error: &stemedb_storage::Error) -> ErrorKind {
         E::NeedsRebuild { .. } | E::Corruption(_) | E::NotAStore { .. } => ErrorKind::Corruption,
         E::UnsupportedVersion { .. } => ErrorKind::Unsupported,
         E::EngineFailed { .. } => ErrorKind::Closed,
+        E::Option { .. } => ErrorKind::Invalid,
         _ => ErrorKind::Internal,
     }
 }

@@ -36,8 +36,8 @@ pub type Listing<T> = Box<dyn Iterator<Item = Result<Listed<T>, Error>> + Send>;
 pub struct PageCursor(Vec<u8>);
 
 impl PageCursor {
-    pub(crate) fn after(key: &[u8]) -> Self {
-        Self(key.to_vec())
+    pub(crate) fn after(key: Vec<u8>) -> Self {
+        Self(key)
     }
 
     /// The key after which the listing with this prefix goes on.

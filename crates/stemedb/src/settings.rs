@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use stemedb_storage::StallLimits;
-
 use crate::{Database, Result};
 
 /// Which engines hold what can be looked up.
@@ -57,10 +55,16 @@ pub struct Builder {
     pub(crate) durability: Durability,
     pub(crate) journal: stemedb_wal::Options,
     pub(crate) ingest: stemedb_ingest::Options,
-    pub(crate) stall: StallLimits,
+    pub(crate) storage: stemedb_storage::Options,
 }
 
 impl Builder {
+    /// What [`stream_cache_bytes_max`](Self::stream_cache_bytes_max) is unless set otherwise.
+    pub const STREAM_CACHE_BYTES_DEFAULT: u64 =
+        stemedb_storage::Options::STREAM_CACHE_BYTES_DEFAULT;
+    /// What [`small_cache_bytes_max`](Self::small_cache_bytes_max) is unless set otherwise.
+    pub const SMALL_CACHE_BYTES_DEFAULT: u64 = stemedb_storage::Options::SMALL_CACHE_BYTES_DEFAULT;
+
     /// Whether opening may create. Default: never.
     #[must_use]
     pub fn create(mut self, create: Create) -> Self {
@@ -96,10 +100,26 @@ impl Builder {
         self
     }
 
+    /// Bytes of blocks of the stream's engine (fjall, or sled) that are kept in memory, 1 MiB to 1 TiB. Default: 64 MiB.
+    ///
+    /// A record that is read again is found there; indexes and filters are among the blocks, about 10 bytes for each record.
+    #[must_use]
+    pub fn stream_cache_bytes_max(mut self, bytes: u64) -> Self {
+        self.storage.stream_cache_bytes_max = bytes;
+        self
+    }
+
+    /// Bytes of pages of the engine for what is small (redb) that are kept in memory, 1 MiB to 1 TiB. Default: 32 MiB.
+    #[must_use]
+    pub fn small_cache_bytes_max(mut self, bytes: u64) -> Self {
+        self.storage.small_cache_bytes_max = bytes;
+        self
+    }
+
     /// How long one call into an engine of the store may take before [`Database::health`] and the log tell of it. Default: 5 s.
     #[must_use]
     pub fn stall_warning_after(mut self, limit: Duration) -> Self {
-        self.stall.warn_after = limit;
+        self.storage.stall.warn_after = limit;
         self
     }
 
@@ -108,7 +128,7 @@ impl Builder {
     /// Default: 60 s.
     #[must_use]
     pub fn stall_failure_after(mut self, limit: Duration) -> Self {
-        self.stall.fail_after = limit;
+        self.storage.stall.fail_after = limit;
         self
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::database::Inner;
 use crate::error::Result;
 use crate::view::{Counts, View};
+use crate::{EngineOperation, SyncStats};
 
 /// Where a database stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct JournalStats {
     pub segments: u64,
     /// Bytes of its groups.
     pub bytes: u64,
+    /// The fsyncs that appending has waited for: a slow disk shows here first.
+    pub syncs: SyncStats,
 }
 
 /// What a store takes.
@@ -50,8 +53,8 @@ pub struct StoreStats {
 pub struct Stall {
     /// The engine.
     pub engine: &'static str,
-    /// What it was asked to do: commit, sync or close.
-    pub operation: String,
+    /// What it was asked to do.
+    pub operation: EngineOperation,
     /// For how long it has been at it.
     pub waited: Duration,
     /// How many flushes are pending, where the engine tells.
@@ -64,7 +67,7 @@ impl From<stemedb_storage::Stall> for Stall {
     fn from(stall: stemedb_storage::Stall) -> Self {
         Self {
             engine: stall.engine,
-            operation: stall.operation.to_string(),
+            operation: stall.operation,
             waited: stall.waited,
             pending_flushes: stall.backlog.map(|backlog| backlog.pending_flushes),
             text: stall.to_string(),
@@ -84,6 +87,7 @@ pub(crate) fn of(inner: &Inner) -> Result<Stats> {
             head_hash: state.head.map(|head| head.hash.to_string()),
             segments: state.segments.len() as u64,
             bytes: state.group_bytes,
+            syncs: inner.watch.sync_stats(),
         },
         store: StoreStats {
             kind: match inner.store.kind() {

@@ -75,7 +75,7 @@ pub(crate) fn check_cursor(cursor: &PageCursor) -> Result<()> {
 }
 
 fn listed((name, assertions): (String, u64)) -> Result<Listed<SubjectCount>> {
-    let cursor = PageCursor::after(&key::after_subject(&name));
+    let cursor = PageCursor::after(key::after_subject(&name));
     let subject = Subject::new(name)?;
     let value = SubjectCount {
         subject,

@@ -136,7 +136,7 @@ impl View {
     ///
     /// [`Corruption`](crate::ErrorKind::Corruption) where what is stored does not verify.
     pub fn get(&self, id: RecordId) -> Result<Option<Stored>> {
-        if let Some(stored) = self.stored(&Key::Assertion(id), id)? {
+        if let Some(stored) = self.assertion(id)? {
             return Ok(Some(stored));
         }
         let index = Key::VoteIndex(id).encode();
@@ -151,6 +151,13 @@ impl View {
             );
         }
         self.stored(&Key::Epoch(id), id)
+    }
+
+    fn assertion(&self, id: RecordId) -> Result<Option<Stored>> {
+        let value = self.entry(&key::assertion(id))?;
+        value
+            .map(|value| into_stored(&Key::Assertion(id), id, &value))
+            .transpose()
     }
 
     fn stored(&self, key: &Key, id: RecordId) -> Result<Option<Stored>> {
@@ -177,8 +184,7 @@ impl View {
         let view = self.clone();
         self.list(&prefix, page, move |found, value| {
             let id = record_id(&value.content, found)?;
-            let stored = view.stored(&Key::Assertion(id), id)?;
-            stored.ok_or_else(|| malformed(found))
+            view.assertion(id)?.ok_or_else(|| malformed(found))
         })
     }
 
@@ -285,7 +291,7 @@ impl View {
             Ok((_, value)) if as_of.is_some_and(|as_of| value.sequence > as_of) => None,
             Ok((key, value)) => Some(read(&key, value).map(|value| Listed {
                 value,
-                cursor: PageCursor::after(&key),
+                cursor: PageCursor::after(key),
             })),
         });
         Ok(Box::new(list))

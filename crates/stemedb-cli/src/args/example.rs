@@ -17,7 +17,9 @@ Exit codes:
   78  bad configuration
 
 Settings: flag over STEMEDB_DIR, STEMEDB_STORE, STEMEDB_JSON, STEMEDB_QUIET, STEMEDB_CONFIG
-over stemedb.toml over default; `stemedb config` shows what is in force and from where.";
+over stemedb.toml over default; `stemedb config` shows what is in force and from where.
+Without a flag: stream_cache_bytes_max and small_cache_bytes_max, the bytes of records and of
+epochs that are kept in memory (1048576 to 1099511627776, 67108864 and 33554432 by default).";
 
 pub(super) const INIT: &str = "\
 Examples:

@@ -23,6 +23,8 @@ struct Document {
     store: Json<&'static str>,
     json: Json<bool>,
     quiet: Json<bool>,
+    stream_cache_bytes_max: Json<u64>,
+    small_cache_bytes_max: Json<u64>,
 }
 
 /// Runs the command.
@@ -32,42 +34,54 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
         store,
         json,
         quiet,
+        stream_cache_bytes_max,
+        small_cache_bytes_max,
     } = &context.settings;
     let document = Document {
         dir: shown(dir, dir.value.display().to_string()),
         store: shown(store, super::store_kind(store.value).name()),
         json: shown(json, json.value),
         quiet: shown(quiet, quiet.value),
+        stream_cache_bytes_max: shown(stream_cache_bytes_max, stream_cache_bytes_max.value),
+        small_cache_bytes_max: shown(small_cache_bytes_max, small_cache_bytes_max.value),
     };
     let output = &mut context.output;
     if output.form() == Form::Json {
         output.json(&document)?;
         return Ok(Exit::Fine);
     }
-    let rows = [
-        ("dir", document.dir.value, document.dir.from),
-        (
-            "store",
-            document.store.value.to_owned(),
-            document.store.from,
-        ),
-        ("json", document.json.value.to_string(), document.json.from),
-        (
-            "quiet",
-            document.quiet.value.to_string(),
-            document.quiet.from,
-        ),
-    ];
-    let width = rows
-        .iter()
-        .map(|(_, value, _)| value.len())
-        .max()
-        .unwrap_or(0);
-    for (name, value, from) in rows {
-        let line = format!("{name:5}  {value:width$}  ({from})");
+    for line in lines(document) {
         output.line(printable(&line))?;
     }
     Ok(Exit::Fine)
+}
+
+/// A line for each setting, for people.
+fn lines(document: Document) -> Vec<String> {
+    let text = |number: Json<u64>| (number.value.to_string(), number.from);
+    let switch = |switch: Json<bool>| (switch.value.to_string(), switch.from);
+    let rows = [
+        ("dir", (document.dir.value, document.dir.from)),
+        (
+            "store",
+            (document.store.value.to_owned(), document.store.from),
+        ),
+        ("json", switch(document.json)),
+        ("quiet", switch(document.quiet)),
+        (
+            "stream_cache_bytes_max",
+            text(document.stream_cache_bytes_max),
+        ),
+        (
+            "small_cache_bytes_max",
+            text(document.small_cache_bytes_max),
+        ),
+    ];
+    let names = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let values = rows.iter().map(|(_, (value, _))| value.len());
+    let width = values.max().unwrap_or(0);
+    let line = |(name, (value, from))| format!("{name:names$}  {value:width$}  ({from})");
+    rows.into_iter().map(line).collect()
 }
 
 fn shown<T, U>(setting: &Setting<T>, value: U) -> Json<U> {

@@ -106,9 +106,8 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
 
 fn open(context: &Context) -> Result<Database, Failure> {
     let dir = context.dir();
-    let builder = Database::builder().create(Create::IfMissing);
-    let builder = builder.behind_bytes_max(BEHIND_BYTES_MAX);
-    let db = builder.store(context.store()).open(dir)?;
+    let builder = context.builder().create(Create::IfMissing);
+    let db = builder.behind_bytes_max(BEHIND_BYTES_MAX).open(dir)?;
     if db.was_created() {
         let note = format!("created a database in {}", shown(dir));
         context.output.note(note);

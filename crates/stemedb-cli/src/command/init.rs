@@ -1,7 +1,7 @@
 //! `init`: an empty database.
 
 use serde::Serialize;
-use stemedb::{Create, Database};
+use stemedb::Create;
 
 use super::{Context, store_kind};
 use crate::{
@@ -24,7 +24,7 @@ struct Answer<'a> {
 pub(super) fn run(context: &mut Context, args: &Init) -> Result<Exit, Failure> {
     let dir = context.dir().display().to_string();
     let store = args.store.map_or_else(|| context.store(), store_kind);
-    let builder = Database::builder().create(Create::IfMissing).store(store);
+    let builder = context.builder().create(Create::IfMissing).store(store);
     let db = builder.open(context.dir())?;
     let created = db.was_created();
     let stats = db.stats()?;

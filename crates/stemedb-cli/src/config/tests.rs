@@ -57,20 +57,26 @@ fn flag_over_variable_over_file_over_default() {
 
 #[test]
 fn every_setting_can_come_from_each_place() {
-    let text = "store = \"sled\"\njson = true\nquiet = true";
+    let text = "store = \"sled\"\njson = true\nquiet = true\nstream_cache_bytes_max = 1048576\nsmall_cache_bytes_max = 2097152";
     let from_file = merge(&flags(None), variables(&[]), written(text)).unwrap();
     assert_eq!(from_file.store.value, StoreName::Sled);
     assert!(from_file.json.value && from_file.quiet.value);
+    assert_eq!(from_file.stream_cache_bytes_max.value, 1 << 20);
+    assert_eq!(from_file.small_cache_bytes_max.value, 2 << 20);
 
     let env = &[
         ("STEMEDB_STORE", "hybrid"),
         ("STEMEDB_JSON", "0"),
         ("STEMEDB_QUIET", "false"),
+        ("STEMEDB_STREAM_CACHE_BYTES_MAX", "3145728"),
+        ("STEMEDB_SMALL_CACHE_BYTES_MAX", "4194304"),
     ];
     let from_env = merge(&flags(None), variables(env), written(text)).unwrap();
     assert_eq!(from_env.store.value, StoreName::Hybrid);
     assert!(!from_env.json.value && !from_env.quiet.value);
     assert_eq!(from_env.quiet.origin, Origin::Variable("STEMEDB_QUIET"));
+    assert_eq!(from_env.stream_cache_bytes_max.value, 3 << 20);
+    assert_eq!(from_env.small_cache_bytes_max.value, 4 << 20);
 }
 
 #[test]
@@ -79,13 +85,20 @@ fn a_setting_that_makes_no_sense_names_its_place() {
     let said = |text: &str| Failure::new(Exit::Configuration, text);
     assert_eq!(
         refusal("json = true\ndri = \"x\""),
-        said("x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`")
+        said(
+            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`"
+        )
     );
     assert_eq!(
         refusal("json = 1"),
         said("x.toml:1: invalid type: integer `1`, expected a boolean")
     );
 
+    let env = &[("STEMEDB_STREAM_CACHE_BYTES_MAX", "64M")];
+    assert_eq!(
+        merge(&flags(None), variables(env), written("")).unwrap_err(),
+        said("STEMEDB_STREAM_CACHE_BYTES_MAX is \"64M\"; use a number of bytes")
+    );
     let env = &[("STEMEDB_JSON", "maybe")];
     assert_eq!(
         merge(&flags(None), variables(env), written("")).unwrap_err(),

@@ -388,6 +388,7 @@ fn copy(engine: &Faulty) -> Faulty {
         .range(Range::ALL)
         .unwrap()
         .map(|pair| pair.unwrap())
+        .map(|(key, envelope)| (key.into_vec(), envelope.into_vec()))
         .collect();
     copy.inner.commit(pairs, Level::Visible).unwrap();
     copy

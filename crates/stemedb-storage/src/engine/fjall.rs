@@ -19,8 +19,11 @@ use fjall::{
     Readable, Snapshot,
 };
 
-use super::{Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
-use crate::{guard, watchdog::Backlog};
+use super::{Bytes, Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use crate::{guard, options::Options, watchdog::Backlog};
+
+/// A value of this engine, shared with its caches.
+pub(super) use fjall::Slice;
 
 mod preflight;
 
@@ -29,9 +32,6 @@ pub(crate) const NAME: &str = "fjall";
 
 /// The one keyspace.
 const KEYSPACE: &str = "stream";
-
-/// Blocks kept in memory.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A memtable of this size is flushed; up to four wait for that, so five are in memory at worst.
 const MEMTABLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -56,9 +56,14 @@ impl FjallEngine {
     ///
     /// `Locked` if it is open elsewhere, `Corrupt` if its files are damaged, `Io` if the operating system refuses.
     pub fn open(path: &Path) -> Result<Self, Fault> {
+        Self::open_with(path, Options::default().stream_cache_bytes_max)
+    }
+
+    /// Opens the engine as [`open`](Self::open) does, with so many bytes of blocks in memory.
+    pub(crate) fn open_with(path: &Path, cache_bytes_max: u64) -> Result<Self, Fault> {
         preflight::check(path)?;
         let db = Database::builder(path)
-            .cache_size(CACHE_BYTES)
+            .cache_size(cache_bytes_max)
             .open()
             .map_err(fault)?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
@@ -159,9 +164,9 @@ struct FjallReader {
 }
 
 impl Reader for FjallReader {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         let value = self.snapshot.get(&self.keyspace, key).map_err(fault)?;
-        Ok(value.map(|value| value.to_vec()))
+        Ok(value.map(Bytes::from))
     }
 
     fn range(&self, range: Range) -> Result<Pairs, Fault> {
@@ -170,7 +175,7 @@ impl Reader for FjallReader {
             .range(&self.keyspace, (range.start, range.end));
         Ok(Box::new(iter.map(|guard| {
             let (key, value) = guard.into_inner().map_err(fault)?;
-            Ok((key.to_vec(), value.to_vec()))
+            Ok((key.into(), value.into()))
         })))
     }
 }

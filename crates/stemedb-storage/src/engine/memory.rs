@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use super::{Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 
 /// Name of this engine.
 pub(crate) const NAME: &str = "memory";
@@ -73,8 +73,8 @@ impl Engine for MemoryEngine {
 }
 
 impl Reader for MemoryEngine {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(self.map().get(key).cloned())
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        Ok(self.map().get(key).cloned().map(Bytes::from))
     }
 
     fn range(&self, range: Range) -> Result<Pairs, Fault> {
@@ -82,7 +82,10 @@ impl Reader for MemoryEngine {
             engine: self.clone(),
             range: Some(range),
         };
-        Ok(Box::new(chunks.flatten().map(Ok)))
+        let pairs = chunks.flatten();
+        Ok(Box::new(
+            pairs.map(|(key, envelope)| Ok((key.into(), envelope.into()))),
+        ))
     }
 }
 

@@ -17,16 +17,13 @@ use redb::{
 /// A file as redb asks for it.
 pub use redb::StorageBackend;
 
-use super::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
-use crate::guard;
+use super::{Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use crate::{guard, options::Options};
 
 /// Name of this engine.
 pub(crate) const NAME: &str = "redb";
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("small");
-
-/// Pages kept in memory.
-const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 /// redb, the B-tree engine that holds what is small and read by nearly every query.
 pub struct RedbEngine {
@@ -41,7 +38,12 @@ impl RedbEngine {
     ///
     /// `Locked` if it is open elsewhere, `Corrupt` if the file is damaged, `Io` if the operating system refuses.
     pub fn open(path: &Path) -> Result<Self, Fault> {
-        Self::prepared(builder().create(path))
+        Self::open_with(path, Options::default().small_cache_bytes_max)
+    }
+
+    /// Opens the engine as [`open`](Self::open) does, with so many bytes of pages in memory.
+    pub(crate) fn open_with(path: &Path, cache_bytes_max: u64) -> Result<Self, Fault> {
+        Self::prepared(builder(cache_bytes_max).create(path))
     }
 
     /// Opens the engine on a file that is reached in another way: an encrypted one, or one that is not on a disk.
@@ -50,7 +52,8 @@ impl RedbEngine {
     ///
     /// As [`open`](Self::open), with what the file answers.
     pub fn on(file: impl StorageBackend) -> Result<Self, Fault> {
-        Self::prepared(builder().create_with_backend(file))
+        let builder = builder(Options::default().small_cache_bytes_max);
+        Self::prepared(builder.create_with_backend(file))
     }
 
     fn prepared(opened: Result<Database, DatabaseError>) -> Result<Self, Fault> {
@@ -76,9 +79,9 @@ impl RedbEngine {
     }
 }
 
-fn builder() -> Builder {
+fn builder(cache_bytes_max: u64) -> Builder {
     let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_BYTES);
+    builder.set_cache_size(usize::try_from(cache_bytes_max).unwrap_or(usize::MAX));
     builder
 }
 
@@ -141,9 +144,9 @@ impl Debug for RedbEngine {
 struct RedbReader(ReadOnlyTable<&'static [u8], &'static [u8]>);
 
 impl Reader for RedbReader {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         let value = self.0.get(key).map_err(storage)?;
-        Ok(value.map(|value| value.value().to_vec()))
+        Ok(value.map(|value| value.value().to_vec().into()))
     }
 
     fn range(&self, range: Range) -> Result<Pairs, Fault> {
@@ -152,7 +155,7 @@ impl Reader for RedbReader {
         let pairs = self.0.range::<&[u8]>((start, end)).map_err(storage)?;
         Ok(Box::new(pairs.map(|pair| {
             let (key, value) = pair.map_err(storage)?;
-            Ok((key.value().to_vec(), value.value().to_vec()))
+            Ok((key.value().to_vec().into(), value.value().to_vec().into()))
         })))
     }
 }

@@ -18,14 +18,11 @@ use std::{
 
 use sled::{Batch, Config, Db, Error as SledError};
 
-use super::{Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use super::{Bytes, Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use crate::{directory, guard};
 
 /// Name of this engine.
 pub(crate) const NAME: &str = "sled";
-
-/// Pages kept in memory.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How often opening tries again, and how long it waits before that: a handle that is dropped lets go of
 /// the lock from a background thread, a little later.
@@ -43,10 +40,10 @@ pub(crate) struct SledEngine {
 }
 
 impl SledEngine {
-    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+    pub(crate) fn open(path: &Path, cache_bytes_max: u64) -> Result<Self, Fault> {
         let config = Config::new()
             .path(path)
-            .cache_capacity(CACHE_BYTES)
+            .cache_capacity(cache_bytes_max)
             .flush_every_ms(None);
         Ok(Self {
             db: Some(open_waiting(&config)?),
@@ -118,16 +115,16 @@ impl Debug for SledEngine {
 struct SledReader(Db);
 
 impl Reader for SledReader {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         let value = self.0.get(key).map_err(fault)?;
-        Ok(value.map(|value| value.to_vec()))
+        Ok(value.map(|value| value.to_vec().into()))
     }
 
     fn range(&self, range: Range) -> Result<Pairs, Fault> {
         let pairs = self.0.range::<Vec<u8>, _>((range.start, range.end));
         Ok(Box::new(pairs.map(|pair| {
             let (key, value) = pair.map_err(fault)?;
-            Ok((key.to_vec(), value.to_vec()))
+            Ok((key.to_vec().into(), value.to_vec().into()))
         })))
     }
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use stemedb_core::Sequence;
 
-use super::{ENVELOPE_BYTES, Value, open, open_note, seal, verify};
+use super::{ENVELOPE_BYTES, JOINED_BYTES_MAX, Value, open, open_note, seal, verify};
 use crate::error::{Damage, Error};
 
 const KEY: &[u8] = b"Q:\0\0\0\0\0\0\0\x07";
@@ -19,12 +19,12 @@ proptest! {
         let envelope = seal(&key, sequence, arrived_at_ms, &content);
         prop_assert_eq!(envelope.len(), ENVELOPE_BYTES + content.len());
         let sequence = Sequence::new(sequence).unwrap();
-        prop_assert_eq!(open("e", &key, envelope).unwrap(), Value { sequence, arrived_at_ms, content });
+        prop_assert_eq!(open("e", &key, &envelope).unwrap(), Value { sequence, arrived_at_ms, content });
     }
 
     #[test]
     fn another_key_does_not_open_it(key: Vec<u8>, other: Vec<u8>, content: Vec<u8>) {
-        let opened = open("e", &other, seal(&key, 1, 1, &content));
+        let opened = open("e", &other, &seal(&key, 1, 1, &content));
         prop_assert_eq!(opened.is_ok(), key == other);
     }
 }
@@ -41,7 +41,7 @@ fn every_flipped_bit_is_found() {
         for bit in 0..8 {
             let mut flipped = sealed.clone();
             flipped[at] ^= 1 << bit;
-            let (key, damage) = damage(open("e", KEY, flipped).unwrap_err());
+            let (key, damage) = damage(open("e", KEY, &flipped).unwrap_err());
             assert!(
                 matches!(damage, Damage::Checksum { .. }),
                 "byte {at} bit {bit}"
@@ -87,9 +87,20 @@ fn bytes_are_those_of_the_format() {
 }
 
 #[test]
+fn the_checksum_is_the_same_in_one_piece_and_in_parts() {
+    for length in (0..300).chain(JOINED_BYTES_MAX - 20..JOINED_BYTES_MAX + 20) {
+        let content = vec![7; length];
+        let sealed = seal(KEY, 1, 2, &content);
+        let whole = [KEY, &sealed[..16], &content].concat();
+        let checksum = xxhash_rust::xxh3::xxh3_64(&whole).to_le_bytes();
+        assert_eq!(sealed[16..24], checksum, "{length}");
+    }
+}
+
+#[test]
 fn a_note_has_no_sequence_and_is_no_value() {
     let note = seal(b"M:cursor", 0, 0, b"note");
-    assert_eq!(open_note("e", b"M:cursor", note.clone()).unwrap(), b"note");
-    let (_, damage) = damage(open("e", b"M:cursor", note).unwrap_err());
+    assert_eq!(open_note("e", b"M:cursor", &note).unwrap(), b"note");
+    let (_, damage) = damage(open("e", b"M:cursor", &note).unwrap_err());
     assert!(matches!(damage, Damage::SequenceZero));
 }

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Key, KeyKind, MetaKey, Role, after_subject, all, engine, subject, subject_predicate, subjects,
-    text, votes_of,
+    Key, KeyKind, MetaKey, Role, after_subject, all, assertion, engine, subject, subject_predicate,
+    subjects, text, votes_of,
 };
 use stemedb_core::{RecordId, Sequence};
 
@@ -199,5 +199,12 @@ fn only_epochs_are_small() {
             kind == KeyKind::Epoch,
             "{kind:?}"
         );
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_key_of_an_assertion_needs_no_allocation(id in ids()) {
+        prop_assert_eq!(&assertion(id)[..], Key::Assertion(id).encode());
     }
 }

@@ -11,7 +11,11 @@ mod crash; // a killed process, a lost end, an engine that was deleted
 #[cfg(test)]
 mod damage; // flipped bytes in the files of closed stores
 #[cfg(test)]
+mod held; // readers beside an engine that does not return
+#[cfg(test)]
 mod model; // random operations against a sorted map
+#[cfg(test)]
+mod options; // settings out of their limits
 #[cfg(test)]
 mod panics; // engines that panic at what they read
 #[cfg(test)]

@@ -77,6 +77,13 @@ impl Entries {
         self.volatile.remove(path);
     }
 
+    /// Removes what lies below a directory that is gone.
+    pub(super) fn remove_below(&mut self, directory: &Path) {
+        let is_left = |path: &PathBuf| !path.starts_with(directory);
+        self.durable.retain(|path, _| is_left(path));
+        self.volatile.retain(|path, _| is_left(path));
+    }
+
     pub(super) fn create(&mut self, path: PathBuf, number: FileNumber) {
         self.change(Change::Create(path, number));
     }

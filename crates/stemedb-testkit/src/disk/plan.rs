@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::{Random, SimDisk};
+
 /// A kind of operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -17,6 +19,8 @@ pub enum Operation {
     SetLen,
     /// Listing a directory.
     List,
+    /// Creating a directory.
+    CreateDirectory,
     /// Renaming a file.
     Rename,
     /// Giving a file one name more.
@@ -38,6 +42,39 @@ pub enum Effect {
     WrongBit,
     /// The power goes: this and all later operations fail until [`SimDisk::crash`](super::SimDisk::crash).
     PowerLoss,
+}
+
+impl SimDisk {
+    /// Has a few reads and writes, each among the next `within` of its kind, do a byte or be interrupted: nobody may mind. Gives how many.
+    pub fn plan_nuisances(&self, random: &mut Random, within: u64) -> u64 {
+        let count = random.below(6);
+        for _ in 0..count {
+            let effects = [Effect::Short, Effect::Fail(io::ErrorKind::Interrupted)];
+            let effect = random.pick(&effects).copied();
+            let operation = random.pick(&[Operation::Write, Operation::Read]).copied();
+            let passing = random.below(within);
+            self.plan(operation, passing, effect.unwrap_or(Effect::Short));
+        }
+        count
+    }
+
+    /// Has an operation that changes the disk fail, among the next `within` of its kind; gives which.
+    pub fn plan_error(&self, random: &mut Random, within: u64) -> Operation {
+        let kinds = [io::ErrorKind::Other, io::ErrorKind::StorageFull];
+        let kind = random.pick(&kinds).copied().unwrap_or(io::ErrorKind::Other);
+        let operations = [
+            Operation::Write,
+            Operation::Sync,
+            Operation::SyncDirectory,
+            Operation::SetLen,
+            Operation::Rename,
+        ];
+        let operation = random.pick(&operations).copied();
+        let operation = operation.unwrap_or(Operation::Write);
+        let passing = random.below(within);
+        self.plan(Some(operation), passing, Effect::Fail(kind));
+        operation
+    }
 }
 
 /// An effect that waits for its operation.

@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) files: BTreeMap<FileNumber, SimFile>,
     pub(super) entries: Entries,
     pub(super) directories: BTreeSet<PathBuf>,
+    /// Those whose entries are not synced.
+    pub(super) unsynced_directories: BTreeSet<PathBuf>,
     pub(super) locked: BTreeSet<PathBuf>,
     /// Handles of an earlier life of the machine are dead.
     pub(super) life: u64,
@@ -227,6 +229,13 @@ impl State {
             file.crash(fate);
         }
         self.entries.crash(fate);
+        // In the order of their paths: a directory goes with those in it.
+        for path in std::mem::take(&mut self.unsynced_directories) {
+            if self.directories.contains(&path) && fate.choose(2) == 0 {
+                self.directories.retain(|other| !other.starts_with(&path));
+                self.entries.remove_below(&path);
+            }
+        }
         // No handle outlives a crash, and no name leads to these any more.
         let named: BTreeSet<FileNumber> = self.entries.iter().map(|(_, number)| number).collect();
         self.files.retain(|number, _| named.contains(number));

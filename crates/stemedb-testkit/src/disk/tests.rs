@@ -298,3 +298,31 @@ fn a_disk_may_lie_only_from_some_moment_on_or_some_of_the_time() {
     assert!(some.contains(&true) && some.contains(&false));
     assert_eq!(some, kept(When::OneIn { n: 3, seed: 1 }));
 }
+
+#[test]
+fn a_directory_is_there_after_a_crash_if_it_was_synced_and_perhaps_before() {
+    let inner = Path::new("/outer/inner");
+    let is_there = |disk: &SimDisk| disk.list(inner).is_ok();
+    let (mut kept, mut lost) = (0, 0);
+    // Each of the two is created and then synced.
+    for passing in 0..4 {
+        let disk = SimDisk::new();
+        disk.plan(None, passing, Effect::PowerLoss);
+        disk.create_directory(inner).unwrap_err();
+        for seed in 0..20 {
+            let copy = disk.copy();
+            copy.crash(seed);
+            let was_kept = is_there(&copy);
+            assert!(!was_kept || passing == 3, "{passing}");
+            kept += usize::from(was_kept);
+            lost += usize::from(!was_kept);
+            copy.create_directory(inner).unwrap();
+            assert!(is_there(&copy));
+        }
+    }
+    assert!(kept > 2 && lost > 2, "{kept} {lost}");
+    let disk = SimDisk::new();
+    disk.create_directory(inner).unwrap();
+    disk.crash_into(&[]);
+    assert!(is_there(&disk));
+}

@@ -46,8 +46,21 @@ impl Vfs for SimDisk {
     }
 
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        let parents = directory.ancestors().map(Path::to_owned);
-        self.state().directories.extend(parents);
+        let is_missing = |path: &&Path| {
+            let is_root = path.file_name().is_none();
+            !is_root && !self.state().directories.contains(*path)
+        };
+        let missing: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
+        for path in missing.into_iter().rev() {
+            let mut state = self.state();
+            fail(state.begin(on(Operation::CreateDirectory, path))?)?;
+            state
+                .directories
+                .extend(path.ancestors().map(Path::to_owned));
+            state.unsynced_directories.insert(path.to_owned());
+            drop(state);
+            self.sync_directory(path.parent().unwrap_or(path))?;
+        }
         Ok(())
     }
 
@@ -82,6 +95,8 @@ impl Vfs for SimDisk {
             return Err(error);
         }
         state.entries.sync(directory);
+        let is_elsewhere = |path: &PathBuf| path.parent() != Some(directory);
+        state.unsynced_directories.retain(is_elsewhere);
         Ok(())
     }
 

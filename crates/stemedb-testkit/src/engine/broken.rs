@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stemedb_storage::engine::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use stemedb_storage::engine::{Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use stemedb_storage::{Key, MetaKey};
 
 /// What an engine lacks.
@@ -89,7 +89,7 @@ impl Engine for Broken {
 struct Moving(Arc<dyn Engine>);
 
 impl Reader for Moving {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         self.0.reader()?.get(key)
     }
 

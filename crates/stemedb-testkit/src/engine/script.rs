@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use stemedb_storage::engine::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use stemedb_storage::engine::{Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -254,7 +254,7 @@ struct ScriptedReader {
 }
 
 impl Reader for ScriptedReader {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         self.process.check().map_err(Fault::Io)?;
         self.inner.get(key)
     }

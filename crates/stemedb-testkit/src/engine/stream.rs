@@ -5,13 +5,13 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use stemedb_storage::engine::{Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use stemedb_storage::engine::{Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 
 use super::Script;
 use crate::disk::Random;
 
-type Bytes = Arc<[u8]>;
-type Map = BTreeMap<Bytes, Bytes>;
+type Shared = Arc<[u8]>;
+type Map = BTreeMap<Shared, Shared>;
 
 /// What a crash takes from a [`StreamModel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct StreamModel(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    batches: Vec<Vec<(Bytes, Bytes)>>,
+    batches: Vec<Vec<(Shared, Shared)>>,
     /// How many of them are durable.
     synced: usize,
     /// How many of those that are not durable no sync will bring to the disk: one that should have has failed.
@@ -102,7 +102,7 @@ impl StreamModel {
     pub fn keys(&self) -> Vec<Vec<Vec<u8>>> {
         let state = self.state();
         let keys =
-            |batch: &Vec<(Bytes, Bytes)>| batch.iter().map(|(key, _)| key.to_vec()).collect();
+            |batch: &Vec<(Shared, Shared)>| batch.iter().map(|(key, _)| key.to_vec()).collect();
         state.batches.iter().map(keys).collect()
     }
 
@@ -157,7 +157,7 @@ impl Engine for Open {
 
     fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
         self.process.check().map_err(Fault::Io)?;
-        let batch: Vec<(Bytes, Bytes)> = writes
+        let batch: Vec<(Shared, Shared)> = writes
             .into_iter()
             .map(|(key, envelope)| (key.into(), envelope.into()))
             .collect();
@@ -200,20 +200,20 @@ impl Engine for Open {
 struct StreamReader(Arc<Map>);
 
 impl Reader for StreamReader {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(self.0.get(key).map(|envelope| envelope.to_vec()))
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        Ok(self.0.get(key).map(|envelope| envelope.to_vec().into()))
     }
 
     fn range(&self, range: Range) -> Result<Pairs, Fault> {
-        let bounds = (range.start.map(Bytes::from), range.end.map(Bytes::from));
-        let found: Vec<(Bytes, Bytes)> = self
+        let bounds = (range.start.map(Shared::from), range.end.map(Shared::from));
+        let found: Vec<(Shared, Shared)> = self
             .0
             .range(bounds)
             .map(|(key, envelope)| (Arc::clone(key), Arc::clone(envelope)))
             .collect();
         let pairs = found.into_iter();
         Ok(Box::new(pairs.map(|(key, envelope)| {
-            Ok((key.to_vec(), envelope.to_vec()))
+            Ok((key.to_vec().into(), envelope.to_vec().into()))
         })))
     }
 }

@@ -10,7 +10,7 @@ use stemedb_storage::{Counts, HybridStore, KVStore};
 use stemedb_wal::vfs::OsVfs;
 use stemedb_wal::{Item, Link, walk};
 
-use super::{History, Layout, Model, Violation};
+use super::{History, Layout, Model, Violation, chain};
 
 /// What was found in a database that is sound.
 #[derive(Clone, Debug)]
@@ -49,16 +49,16 @@ fn recover(directory: &Path) -> Result<(), Violation> {
     let builder = Database::builder().create(Create::IfMissing);
     let database = builder
         .open(directory)
-        .map_err(|error| chain("refused to open", &error))?;
+        .map_err(|error| failed("refused to open", &error))?;
     database
         .close()
-        .map_err(|error| chain("did not close", &error))
+        .map_err(|error| failed("did not close", &error))
 }
 
 /// Compares the store with a replay of the journal.
 fn check_store(directory: &Path, payloads: &[(u64, Vec<u8>)]) -> Result<Counts, Violation> {
     let model = Model::replay(payloads.iter().map(|(_, payload)| &payload[..]));
-    let error = |error: stemedb_storage::Error| chain("the store", &error);
+    let error = |error: stemedb_storage::Error| failed("the store", &error);
     let store = HybridStore::open(directory.join("db")).map_err(error)?;
     let view = store.working_snapshot().map_err(error)?;
     model.compare(Layout::HYBRID, view.scan_raw().map_err(error)?)?;
@@ -117,7 +117,7 @@ pub fn for_each_payload(
             Some(_) => ControlFlow::Break(()),
         }
     };
-    walk(&OsVfs::default(), journal, &mut walked).map_err(|error| chain("the journal", &error))?;
+    walk(&OsVfs::default(), journal, &mut walked).map_err(|error| failed("the journal", &error))?;
     violation.map_or(Ok(()), Err)
 }
 
@@ -136,7 +136,7 @@ fn broken(item: &Item<'_>) -> Option<String> {
 fn ids(payloads: &[(u64, Vec<u8>)]) -> Result<Vec<(u64, RecordId)>, Violation> {
     let id = |(sequence, payload): &(u64, Vec<u8>)| {
         let record = stemedb_ingest::deserialize(payload);
-        let record = record.map_err(|error| chain("a record of the journal", &error));
+        let record = record.map_err(|error| failed("a record of the journal", &error));
         let id = record?
             .id()
             .map_err(|error| Violation::new(error.to_string()));
@@ -147,7 +147,7 @@ fn ids(payloads: &[(u64, Vec<u8>)]) -> Result<Vec<(u64, RecordId)>, Violation> {
 
 /// The hash of every file of the journal, by its path.
 fn journal_files(directory: &Path) -> Result<BTreeMap<PathBuf, blake3::Hash>, Violation> {
-    let error = |error: std::io::Error| chain("the journal's directory", &error);
+    let error = |error: std::io::Error| failed("the journal's directory", &error);
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(directory.join("wal")).map_err(error)? {
         let path = entry.map_err(error)?.path();
@@ -162,13 +162,6 @@ fn journal_files(directory: &Path) -> Result<BTreeMap<PathBuf, blake3::Hash>, Vi
     Ok(files)
 }
 
-/// An error and its causes, in one line.
-fn chain(place: &str, error: &dyn std::error::Error) -> Violation {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    Violation::new(text).within(place)
+fn failed(place: &str, error: &dyn std::error::Error) -> Violation {
+    Violation::new(chain(error)).within(place)
 }

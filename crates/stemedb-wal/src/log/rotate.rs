@@ -68,7 +68,7 @@ impl Log {
         let file =
             prepared.map_err(|source| self.fail(WriteStep::Prepare, path.clone(), source))?;
         // Groups may be waiting in this file for their fsync, and this one would have been theirs too.
-        let synced = file.sync_data();
+        let synced = self.syncs.measure(self.vfs(), || file.sync_data());
         synced.map_err(|source| self.fail(WriteStep::Sync, path.clone(), source))?;
         self.file = Some(OpenSegment {
             path,
@@ -143,7 +143,8 @@ impl Log {
         };
         let cut = open.file.set_len(end);
         cut.map_err(|source| self.fail(WriteStep::Cut, open.path.clone(), source))?;
-        let synced = open.file.sync_data();
+        let sync = || open.file.sync_data();
+        let synced = self.syncs.measure(self.vfs(), sync);
         synced.map_err(|source| self.fail(WriteStep::Sync, open.path, source))
     }
 }

@@ -23,6 +23,9 @@ pub(crate) trait Hook: Debug + Send + Sync {
         Ok(bytes)
     }
 
+    /// Called when a file was synced, before the caller knows it.
+    fn sync(&self) {}
+
     /// Called with what a read gave; gives how many of its bytes are reported.
     fn read(&self, bytes: &mut [u8]) -> usize {
         bytes.len()
@@ -102,7 +105,9 @@ impl<H: Hook> VfsFile for HookedFile<H> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.inner.sync_data()
+        self.inner.sync_data()?;
+        self.hook.sync();
+        Ok(())
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

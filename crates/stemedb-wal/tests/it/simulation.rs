@@ -7,8 +7,7 @@
 
 mod runner;
 
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,28 +166,11 @@ impl World {
 
     fn plan_faults(&mut self) {
         if self.random.one_in(3) {
-            let operations = [Operation::Write, Operation::Read];
-            for _ in 0..self.random.below(6) {
-                let effects = [Effect::Short, Effect::Fail(io::ErrorKind::Interrupted)];
-                let effect = *self.random.pick(&effects).unwrap();
-                let operation = *self.random.pick(&operations).unwrap();
-                let passing = self.random.below(20);
-                self.plan(operation, passing, effect);
-            }
+            self.tally.faults += self.disk.plan_nuisances(&mut self.random, 20);
         }
         if self.random.one_in(3) {
-            let kinds = [io::ErrorKind::Other, io::ErrorKind::StorageFull];
-            let effect = Effect::Fail(*self.random.pick(&kinds).unwrap());
-            let operations = [
-                Operation::Write,
-                Operation::Sync,
-                Operation::SyncDirectory,
-                Operation::SetLen,
-                Operation::Rename,
-            ];
-            let operation = *self.random.pick(&operations).unwrap();
-            let passing = self.random.below(12);
-            self.plan(operation, passing, effect);
+            self.tally.faults += 1;
+            self.disk.plan_error(&mut self.random, 12);
         }
         if self.random.one_in(6) {
             let used: usize = self.disk.files().values().map(Vec::len).sum();
@@ -233,8 +215,13 @@ impl World {
         let result = locked.and_then(|locked| locked.open(&cursors));
         let what = || format!("{} offset {offset}, a flip: {is_flip}", path.display());
         match result {
-            Err(_) if copy.files() == damaged => return Ok(()),
-            Err(error) => return Err(format!("{}: {error:?} changed a file", what())),
+            Err(error) if copy.files() != damaged => {
+                return Err(format!("{}: {error:?} changed a file", what()));
+            }
+            Err(error) if !names_place(&error, path, offset as u64) => {
+                return Err(format!("{}: {error:?} is no word of that place", what()));
+            }
+            Err(_) => return Ok(()),
             Ok(log) => drop(log),
         }
         let after = copy.files();
@@ -388,6 +375,22 @@ impl World {
             Err(_) => return true,
         }
         false
+    }
+}
+
+/// Whether a refusal says where the damage is: the file, and an offset from which on something is wrong.
+fn names_place(error: &Error, path: &Path, damaged: u64) -> bool {
+    match error {
+        Error::Corruption(found) => found.path == path && found.offset <= damaged,
+        Error::Io {
+            path: found,
+            offset: Some(offset),
+            ..
+        } => found == path && *offset <= damaged,
+        Error::UnsupportedVersion { path: found, .. } => found == path,
+        // The end is gone, and its place is where the store has been.
+        Error::StoreAheadOfJournal { .. } => true,
+        _ => false,
     }
 }
 

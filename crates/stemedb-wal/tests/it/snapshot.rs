@@ -230,7 +230,7 @@ fn neither_journal_writes_to_a_file_that_both_have() {
         disk.take_away(&below.join(segment_file_name(3)));
         disk.put(&below.join(segment_file_name(2)), vec![0; 4096]);
     };
-    let losses: [&dyn Fn(&SimDisk, &Path); 2] = [&lose_the_last, &begin_the_last_anew];
+    let losses: [fn(&SimDisk, &Path); 2] = [lose_the_last, begin_the_last_anew];
     let ways = [(directory(), destination()), (destination(), directory())];
     for (lose, (changed, other)) in losses
         .into_iter()

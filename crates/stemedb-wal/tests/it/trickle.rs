@@ -1,15 +1,15 @@
 //! A byte at a time, interrupted calls, slow syncs, clocks that jump, readers that are slow (cases 32, 35, 42, 58).
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::hooked::{Hook, HookedDisk};
 use crate::story::{directory, options, read, segment_count};
 use stemedb_testkit::disk::SimDisk;
 use stemedb_wal::vfs::Vfs;
-use stemedb_wal::{Durability, Log, Options, Start, Trust};
+use stemedb_wal::{Durability, JournalWatch, Log, Options, Start, SyncStats, Trust};
 
 fn empty() -> SimDisk {
     let disk = SimDisk::new();
@@ -107,10 +107,67 @@ fn syncs_of_five_seconds_slow_appends_down_and_lose_none() {
             }
         });
         assert!(disk.monotonic() > Duration::from_secs(5));
+        let watch = journal.watch();
         journal.close().unwrap();
+        // Spares are made meanwhile, and the clock runs for them as well.
+        let five = Duration::from_secs(5);
+        let syncs = watch.sync_stats();
+        assert!(syncs.count >= 2 && syncs.pending.is_none(), "{syncs:?}");
+        assert!(
+            syncs.last >= five && syncs.longest >= syncs.last,
+            "{syncs:?}"
+        );
+        assert!(syncs.total >= five * u32::try_from(syncs.count).unwrap());
         disk.crash_into(&[]);
         assert_eq!(record_count(&disk), 160);
     }
+}
+
+/// Looks at what is known of fsyncs while one goes on: it runs when the zeros that it makes durable were written.
+#[derive(Debug, Default)]
+struct Onlooker(Mutex<Vec<SyncStats>>, OnceLock<JournalWatch>);
+
+impl Hook for Onlooker {
+    fn sync(&self) {
+        let seen = self.1.get().map(JournalWatch::sync_stats);
+        self.0.lock().unwrap().extend(seen);
+    }
+}
+
+#[test]
+fn an_fsync_is_seen_while_it_goes_on() {
+    let onlooker = Arc::new(Onlooker::default());
+    let disk = empty();
+    disk.set_sync_time(Duration::from_secs(5));
+    let hooked = Options {
+        vfs: Arc::new(HookedDisk {
+            disk: disk.clone(),
+            hook: Arc::clone(&onlooker),
+        }),
+        ..options(&disk)
+    };
+    let mut journal = hooked.open(directory()).unwrap();
+    assert_eq!(journal.watch().sync_stats(), SyncStats::default());
+    onlooker.1.set(journal.watch()).unwrap();
+    journal.append(*b"record").unwrap();
+    let seen = onlooker.0.lock().unwrap().clone();
+    let went_on = seen.first().and_then(|stats| stats.pending);
+    let five = Duration::from_secs(5);
+    assert!(went_on.is_some_and(|took| took >= five), "{seen:?}");
+    let watch = journal.watch();
+    journal.close().unwrap();
+    // An operation takes a millisecond beside that. Zeros, the group, perhaps its cover, the seal.
+    let each = five + Duration::from_millis(1);
+    let syncs = watch.sync_stats();
+    assert!((3..=5).contains(&syncs.count), "{syncs:?}");
+    let all = SyncStats {
+        count: syncs.count,
+        total: each * u32::try_from(syncs.count).unwrap(),
+        longest: each,
+        last: each,
+        pending: None,
+    };
+    assert_eq!(syncs, all);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stemedb_ingest::{Ingestor, mark};
-use stemedb_storage::{HybridStore, KVStore, StallLimits};
+use stemedb_storage::{HybridStore, KVStore};
 use stemedb_wal::{Journal, LockedDirectory};
 use tokio::sync::Mutex;
 
@@ -48,7 +48,7 @@ impl Database {
             file::remove_directory(&directory.join(name))?;
         }
         let kind = marker.as_ref().map_or(builder.store, |marker| marker.store);
-        let store = open_or_create_store(kind, directory, builder.stall)?;
+        let store = open_or_create_store(kind, directory, builder.storage)?;
         let cursors = store.cursors()?;
         let marks: Vec<_> = cursors
             .iter()
@@ -104,7 +104,7 @@ fn start(
 
 /// The settings that nobody below checks: an engine that may take no time at all has failed before it began.
 fn check_settings(builder: &Builder) -> Result<()> {
-    if builder.stall.fail_after.is_zero() {
+    if builder.storage.stall.fail_after.is_zero() {
         return Err(stemedb_ingest::Error::Option {
             name: "stall_failure_after",
             value: 0,
@@ -190,7 +190,7 @@ pub(crate) fn check_journal(marker: &Marker, journal: &Journal) -> Result<()> {
 fn open_or_create_store(
     kind: StoreKind,
     directory: &Path,
-    stall: StallLimits,
+    options: stemedb_storage::Options,
 ) -> Result<Arc<dyn KVStore>> {
     let path = directory.join(STORE_DIRECTORY);
     if !path.exists() {
@@ -198,19 +198,23 @@ fn open_or_create_store(
         drop(open_store(kind, &aside)?);
         file::rename(&aside, &path)?;
     }
-    open_engines(kind, &path, stall)
+    open_engines(kind, &path, options)
 }
 
-/// Opens the engines of a store, which are waited for as long as is usual.
+/// Opens the engines of a store with the usual settings.
 pub(crate) fn open_store(kind: StoreKind, path: &Path) -> Result<Arc<dyn KVStore>> {
-    open_engines(kind, path, StallLimits::default())
+    open_engines(kind, path, stemedb_storage::Options::default())
 }
 
-fn open_engines(kind: StoreKind, path: &Path, stall: StallLimits) -> Result<Arc<dyn KVStore>> {
+fn open_engines(
+    kind: StoreKind,
+    path: &Path,
+    options: stemedb_storage::Options,
+) -> Result<Arc<dyn KVStore>> {
     match kind {
-        StoreKind::Hybrid => Ok(Arc::new(HybridStore::open_with(path, stall)?)),
+        StoreKind::Hybrid => Ok(Arc::new(HybridStore::open_with(path, options)?)),
         #[cfg(feature = "sled")]
-        StoreKind::Sled => open_sled(path, stall),
+        StoreKind::Sled => open_sled(path, options),
         #[cfg(not(feature = "sled"))]
         StoreKind::Sled => Err(Cause::StoreKind { kind: "sled" }.into()),
     }
@@ -220,15 +224,15 @@ fn open_engines(kind: StoreKind, path: &Path, stall: StallLimits) -> Result<Arc<
 ///
 /// The journal's lock is held, so that nobody else can be using it.
 #[cfg(feature = "sled")]
-fn open_sled(path: &Path, stall: StallLimits) -> Result<Arc<dyn KVStore>> {
+fn open_sled(path: &Path, options: stemedb_storage::Options) -> Result<Arc<dyn KVStore>> {
     const TRIES: u32 = 10;
     for _ in 1..TRIES {
-        match stemedb_storage::SledStore::open_with(path, stall) {
+        match stemedb_storage::SledStore::open_with(path, options) {
             Err(stemedb_storage::Error::Locked { .. }) => {}
             opened => return Ok(Arc::new(opened?)),
         }
     }
     Ok(Arc::new(stemedb_storage::SledStore::open_with(
-        path, stall,
+        path, options,
     )?))
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{park_timeout, spawn};
 use std::time::Duration;
 
-use stemedb::{Database, Error, ErrorKind, Health, Record, Sequence};
+use stemedb::{Database, EngineOperation, Error, ErrorKind, Health, Record, Sequence};
 
 use crate::support::{Place, exported, numbered, refused};
 
@@ -168,7 +168,10 @@ fn child_whose_commit_hangs() {
             other => panic!("it did not stall, but {other:?}"),
         }
     };
-    assert_eq!((stall.engine, &*stall.operation), ("fjall", "commit"));
+    assert_eq!(
+        (stall.engine, stall.operation),
+        ("fjall", EngineOperation::Commit)
+    );
     assert_eq!(stall.pending_flushes, Some(0));
     assert!(stall.text.contains("commit of engine fjall"), "{stall:?}");
     let store = database.stats().unwrap().store;

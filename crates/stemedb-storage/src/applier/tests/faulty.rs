@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use crate::engine::{
-    Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader, memory::MemoryEngine,
+    Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader, memory::MemoryEngine,
 };
 
 /// What goes wrong next.
@@ -102,7 +102,7 @@ impl Engine for Faulty {
 }
 
 impl Reader for Faulty {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         self.meet(Call::Get)?;
         match self.trouble() {
             Trouble::ReadsDamage => Err(Fault::Corrupt("told to find damage".into())),

@@ -92,7 +92,11 @@ fn what_is_flushed_is_read_back_from_its_table() {
     let engine = FjallEngine::open(directory.path()).unwrap();
     let reader = engine.reader().unwrap();
     let found: Result<Vec<_>, Fault> = reader.range(Range::ALL).unwrap().collect();
-    assert_eq!(found.unwrap(), pairs);
+    let found = found.unwrap().into_iter();
+    let found: Vec<Pair> = found
+        .map(|(key, value)| (key.into_vec(), value.into_vec()))
+        .collect();
+    assert_eq!(found, pairs);
     let keyspace = &engine.handles().unwrap().keyspace;
     assert_eq!(
         engine

@@ -1,7 +1,5 @@
 //! What goes wrong in a life.
 
-use std::io;
-
 use stemedb_testkit::disk::{Effect, Operation};
 use stemedb_testkit::engine::{Deed, Script};
 
@@ -11,17 +9,12 @@ impl World {
     pub(super) fn plan_faults(&mut self, process: &Script) {
         self.may_fail = self.sync_failed || self.setup.lie.is_some() || self.setup.defect.is_some();
         if self.random.one_in(4) {
-            for _ in 0..self.random.below(6) {
-                let effects = [Effect::Short, Effect::Fail(io::ErrorKind::Interrupted)];
-                let effect = *self.random.pick(&effects).unwrap();
-                let operations = [Operation::Write, Operation::Read];
-                let operation = self.random.pick(&operations).copied();
-                self.disk.plan(operation, self.random.below(40), effect);
-            }
+            self.disk.plan_nuisances(&mut self.random, 40);
         }
         if self.random.one_in(4) {
             self.may_fail = true;
-            self.plan_error();
+            let failing = self.disk.plan_error(&mut self.random, 20);
+            self.sync_failed |= failing == Operation::Sync;
         }
         if self.random.one_in(10) {
             self.sync_failed = true;
@@ -47,21 +40,5 @@ impl World {
             self.may_fail = true;
             self.disk.plan(None, passing, Effect::PowerLoss);
         }
-    }
-
-    fn plan_error(&mut self) {
-        let kinds = [io::ErrorKind::Other, io::ErrorKind::StorageFull];
-        let kind = *self.random.pick(&kinds).unwrap();
-        let operations = [
-            Operation::Write,
-            Operation::Sync,
-            Operation::SyncDirectory,
-            Operation::SetLen,
-            Operation::Rename,
-        ];
-        let operation = *self.random.pick(&operations).unwrap();
-        self.sync_failed |= operation == Operation::Sync;
-        let passing = self.random.below(20);
-        self.disk.plan(Some(operation), passing, Effect::Fail(kind));
     }
 }
