@@ -6,6 +6,7 @@ use crate::failure::{Doing, Result};
 use crate::file;
 use crate::plot::Plot;
 use crate::report::Report;
+use crate::run::QUICK;
 use crate::subject::ABOUT;
 use crate::table::{self, Table};
 
@@ -86,6 +87,9 @@ fn setting(report: &Report) -> String {
         ),
         format!("Peers: {}.", peers.join(", ")),
     ];
+    if setting.is_quick {
+        lines.push(QUICK.to_owned());
+    }
     lines.extend(
         report
             .left_out

@@ -3,16 +3,20 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::{Doing, Result};
 use crate::output::tell;
-use crate::{peer, process};
+use crate::{clock, peer, process};
 
 /// The exit code of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
+
+/// How often removing is tried again.
+const REMOVALS: usize = 100;
 
 /// Listens for the signals that end a program, on a thread of its own.
 ///
@@ -64,8 +68,18 @@ fn end(home: &Path) {
     tell("interrupted: cleaning up");
     process::kill_all();
     peer::stop(&home.join(peer::DIRECTORY));
-    if let Err(error) = fs::remove_dir_all(home) {
-        tell(format_args!("{} is left behind: {error}", home.display()));
+    // What goes on in other threads until the end may start and make more.
+    for _ in 0..REMOVALS {
+        // A failure is met by trying again, and told at the end.
+        drop(fs::remove_dir_all(home));
+        if !home.exists() {
+            break;
+        }
+        process::kill_all();
+        clock::pause(Duration::from_millis(20));
+    }
+    if home.exists() {
+        tell(format_args!("{} is left behind", home.display()));
     }
     std::process::exit(INTERRUPTED);
 }

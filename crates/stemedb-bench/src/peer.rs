@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::failure::{Doing, Failure, Result};
 use crate::file;
 use crate::output::tell;
+use crate::process;
 
 pub(crate) mod engine;
 pub(crate) mod nats;
@@ -88,7 +89,7 @@ pub(crate) fn stop(directory: &Path) {
 }
 
 fn run(what: &str, directory: &Path) -> Result<()> {
-    let status = Command::new(SCRIPT).arg(what).arg(directory).status();
+    let status = process::status(Command::new(SCRIPT).arg(what).arg(directory));
     let status = status.doing(format!("run {SCRIPT}"))?;
     if status.success() {
         return Ok(());

@@ -1,8 +1,8 @@
 //! Processes that are started here: they are ended with the run, however it ends.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,19 @@ pub(crate) fn kill_all() {
                 .status(),
         );
     }
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+///
+/// If it cannot be started or waited for.
+pub(crate) fn status(command: &mut Command) -> io::Result<ExitStatus> {
+    let mut child = command.spawn()?;
+    running().push(child.id());
+    let status = child.wait();
+    running().retain(|process| *process != child.id());
+    status
 }
 
 /// A process that is killed when this is dropped.
@@ -121,7 +134,7 @@ impl Process {
         // What it says is of no interest, but it must not wait for somebody to read it.
         let output = self.child.stdout.take();
         let drain = std::thread::spawn(move || {
-            output.map(|mut output| std::io::copy(&mut output, &mut std::io::sink()))
+            output.map(|mut output| io::copy(&mut output, &mut io::sink()))
         });
         let mut peak_mb: f64 = 0.0;
         while self.child.try_wait().doing("wait for a process")?.is_none() {

@@ -160,6 +160,8 @@ pub(crate) struct Setting {
     pub(crate) date: String,
     pub(crate) rounds: usize,
     pub(crate) records: u64,
+    /// Whether it was only to be seen that everything runs.
+    pub(crate) is_quick: bool,
     pub(crate) machine: Machine,
     /// Versions of the peers that took part.
     pub(crate) peers: BTreeMap<String, String>,

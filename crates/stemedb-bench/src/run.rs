@@ -19,6 +19,10 @@ use crate::plot;
 use crate::report::{Report, Setting};
 use crate::table;
 
+/// What is said of a run that had no time.
+pub(crate) const QUICK: &str =
+    "A quick run: everything ran, and no figure or verdict says anything.";
+
 /// Runs what is asked for, and prints and writes what was measured.
 ///
 /// # Errors
@@ -63,6 +67,7 @@ fn setting(options: &Options, peers: &Peers) -> Setting {
         date: clock::today(),
         rounds: options.rounds,
         records: options.records,
+        is_quick: options.quick,
         machine: Machine::here(&options.directory),
         peers: versions,
     }
@@ -104,6 +109,9 @@ fn print(report: &Report) {
             "## {name}\n\n{}",
             table::benchmark(report, name)
         ));
+    }
+    if report.setting.is_quick {
+        say(QUICK);
     }
     for what in &report.left_out {
         say(format_args!("left out: {what}"));

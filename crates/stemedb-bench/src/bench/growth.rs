@@ -66,10 +66,19 @@ impl Tenths {
     fn of(curve: &Curve) -> Self {
         let total = curve.records.last().copied().unwrap_or(0.0);
         let (early, second, late) = (total * 0.1, total * 0.2, total * 0.9);
+        let points = || {
+            curve
+                .records
+                .iter()
+                .copied()
+                .zip(curve.memory_mb.iter().copied())
+        };
         let peak = |from: f64, upto: f64| {
-            let points = curve.records.iter().zip(&curve.memory_mb);
-            let inside = points.filter(|(records, _)| **records >= from && **records <= upto);
-            inside.map(|(_, memory)| *memory).fold(0.0, f64::max)
+            // A load that takes no time may have no point inside: the first one behind it tells of it as well.
+            let end = points().find(|(records, _)| *records >= upto);
+            let end = end.map_or(total, |(records, _)| records);
+            let inside = points().filter(|(records, _)| *records >= from && *records <= end);
+            inside.map(|(_, memory)| memory).fold(0.0, f64::max)
         };
         Self {
             early_rate: rate(curve, (0.0, early)),
@@ -120,5 +129,23 @@ mod tests {
         assert!((tenths.late_rate - 25.0).abs() < 1e-9, "{tenths:?}");
         assert!((tenths.early_peak_mb - 4.0).abs() < 1e-9, "{tenths:?}");
         assert!((tenths.late_peak_mb - 20.0).abs() < 1e-9, "{tenths:?}");
+    }
+
+    #[test]
+    fn a_load_of_one_point_has_ends() {
+        let curve = Curve {
+            seconds: vec![2.0],
+            records: vec![100.0],
+            rate: vec![50.0],
+            memory_mb: vec![7.0],
+        };
+        let tenths = Tenths::of(&curve);
+        let figures = [tenths.early_rate, tenths.late_rate];
+        assert!(
+            figures.iter().all(|rate| (rate - 50.0).abs() < 1e-9),
+            "{tenths:?}"
+        );
+        assert!((tenths.early_peak_mb - 7.0).abs() < 1e-9, "{tenths:?}");
+        assert!((tenths.late_peak_mb - 7.0).abs() < 1e-9, "{tenths:?}");
     }
 }

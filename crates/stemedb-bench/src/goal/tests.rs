@@ -9,6 +9,7 @@ fn report() -> Report {
         date: String::new(),
         rounds: 1,
         records: 1,
+        is_quick: true,
         machine: Machine::here(std::path::Path::new(".")),
         peers: [].into(),
     })

@@ -14,7 +14,7 @@ use crate::drive::Client;
 use crate::failure::{Doing, Failure, Result};
 
 /// As much as our store gives it.
-const CACHE_BYTES: u64 = 32 << 20;
+const CACHE_BYTES: u64 = stemedb_storage::Options::STREAM_CACHE_BYTES_DEFAULT;
 /// Likewise.
 const MEMTABLE_BYTES: u64 = 32 << 20;
 
