@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use crate::story::{Record, directory, options, read, segment_count};
 use runner::Tally;
-use stemedb_testkit::disk::{Effect, Lie, LyingDisk, Operation, Random, SimDisk, When};
+use stemedb_testkit::disk::{
+    Effect, Lie, LyingDisk, Operation, Random, SECTOR_BYTES, SimDisk, When,
+};
 use stemedb_testkit::oracle::History;
 use stemedb_wal::vfs::Vfs;
 use stemedb_wal::{Error, Log, Mark, Options, RecoveryReport, Trust};
@@ -381,13 +383,15 @@ impl World {
 
 /// Whether a refusal says where the damage is: the file, and an offset from which on something is wrong.
 fn names_place(error: &Error, path: &Path, damaged: u64) -> bool {
+    // What the disk cannot read is a whole sector.
+    let sector = SECTOR_BYTES as u64;
     match error {
         Error::Corruption(found) => found.path == path && found.offset <= damaged,
         Error::Io {
             path: found,
             offset: Some(offset),
             ..
-        } => found == path && *offset <= damaged,
+        } => found == path && offset / sector <= damaged / sector,
         Error::UnsupportedVersion { path: found, .. } => found == path,
         // The end is gone, and its place is where the store has been.
         Error::StoreAheadOfJournal { .. } => true,
