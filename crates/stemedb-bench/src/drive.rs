@@ -21,6 +21,17 @@ pub(crate) trait Client: Send + 'static {
     fn append(&mut self, number: u64) -> impl Future<Output = Result<u64>> + Send;
 }
 
+/// The payloads of a request: `batch` of them, from one on that its number chooses, and from the first again behind the last.
+pub(crate) fn batch_of(
+    payloads: &[Vec<u8>],
+    number: u64,
+    batch: u64,
+) -> impl Iterator<Item = &Vec<u8>> {
+    let first = usize::try_from(number).unwrap_or(0) % payloads.len();
+    let chosen = payloads.iter().cycle().skip(first);
+    chosen.zip(0..batch).map(|(payload, _)| payload)
+}
+
 /// What the clients did.
 #[derive(Debug)]
 pub(crate) struct Driven {

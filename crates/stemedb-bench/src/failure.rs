@@ -54,18 +54,3 @@ pub(crate) fn joined<T>(joined: std::thread::Result<T>) -> Result<T> {
         Err(_) => Err(Failure::new("use what a thread gives: it has panicked")),
     }
 }
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
-}

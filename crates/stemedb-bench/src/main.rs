@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use stemedb_testkit::oracle::chain;
 
 mod args;
 mod bench;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     match run::run(&args::Options::parse().settled()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tell(format_args!("error: {}", failure::chain(&failure)));
+            tell(format_args!("error: {}", chain(&failure)));
             ExitCode::FAILURE
         }
     }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use stemedb_testkit::oracle::chain;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Options;
 use crate::bench::{Bench, PARTS, State};
 use crate::clock;
 use crate::document;
-use crate::failure::{Doing, Result, chain};
+use crate::failure::{Doing, Result};
 use crate::file;
 use crate::goal;
 use crate::interrupt;

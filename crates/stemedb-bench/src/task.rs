@@ -8,10 +8,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 use stemedb::{Create, Database};
+use stemedb_testkit::oracle::chain;
 use stemedb_wal::Journal;
 
 use crate::claim::{Generator, Keys};
-use crate::failure::{Doing, Failure, Result, chain, joined};
+use crate::failure::{Doing, Failure, Result, joined};
 use crate::load::{Generated, Ready, Signing, load};
 use crate::machine::memory_mb;
 use crate::number::float;

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::Runtime;
 
-use crate::drive::Client;
+use crate::drive::{Client, batch_of};
 use crate::failure::{Doing, Failure, Result};
 
 const STREAM: &str = r#"{"name":"claims","subjects":["claims"],"storage":"file","retention":"limits","num_replicas":1}"#;
@@ -119,14 +119,8 @@ impl Publishing {
 impl Client for Publishing {
     async fn append(&mut self, number: u64) -> Result<u64> {
         let payloads = Arc::clone(&self.payloads);
-        let first = usize::try_from(number).unwrap_or(0);
-        for payload in payloads
-            .iter()
-            .cycle()
-            .skip(first % payloads.len())
-            .zip(0..self.batch)
-        {
-            self.publish("claims", payload.0);
+        for payload in batch_of(&payloads, number, self.batch) {
+            self.publish("claims", payload);
         }
         self.send().await?;
         for _ in 0..self.batch {

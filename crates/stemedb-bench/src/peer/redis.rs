@@ -7,7 +7,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::Runtime;
 
-use crate::drive::Client;
+use crate::drive::{Client, batch_of};
 use crate::failure::{Doing, Failure, Result};
 
 /// A client that appends a batch at a time: it sends all of it, and then reads the answers.
@@ -67,14 +67,8 @@ impl Appending {
 impl Client for Appending {
     async fn append(&mut self, number: u64) -> Result<u64> {
         let payloads = Arc::clone(&self.payloads);
-        let first = usize::try_from(number).unwrap_or(0);
-        for payload in payloads
-            .iter()
-            .cycle()
-            .skip(first % payloads.len())
-            .zip(0..self.batch)
-        {
-            self.command(&[b"XADD", b"claims", b"*", b"r", payload.0]);
+        for payload in batch_of(&payloads, number, self.batch) {
+            self.command(&[b"XADD", b"claims", b"*", b"r", payload]);
         }
         self.send().await?;
         for _ in 0..self.batch {
