@@ -20,7 +20,7 @@ const CHILD: &str = "STEMEDB_LOAD";
 const APPLIED: &str = "applied up to ";
 
 /// Bytes of a commit that is written as tables: more than a few records have, and fewer than many.
-const LOAD_BYTES: usize = 3_000;
+const LOAD_BYTES: usize = 6_000;
 /// Records that were applied before, and lie in fjall's journal and memtable.
 const BEFORE: u64 = 12;
 /// The last records of the batches that are applied then: a load upon a full memtable, another upon an empty one, a small batch, a load.

@@ -23,7 +23,8 @@ use stemedb_storage::{Error, HybridStore, KVStore};
 use tempfile::TempDir;
 
 use crate::support::{
-    LAST, batch, catch_up, crash_image, fjall_tables, puts, scratch, with_sealed_journal,
+    LAST, batch, blobs, catch_up, crash_image, fjall_loaded, fjall_tables, puts, scratch,
+    with_sealed_journal,
 };
 
 /// Places that are tried in each file.
@@ -449,11 +450,30 @@ fn no_byte_of_a_sealed_journal_of_fjall_changes_an_answer() {
     assert!(tally.contains_key("refused"), "{tally:?}");
 }
 
+/// Operates on the tables, blobs and versions of a store that has blobs.
+fn operate_on_keyspace(store: &TempDir) {
+    let (files, bytes) = blobs(store.path());
+    assert!(files > 0 && bytes > 2_000, "{files} files of {bytes} bytes");
+    let patient = patient("hybrid", store);
+    for directory in ["tables", "blobs"] {
+        let inside = format!("fjall/keyspaces/1/{directory}/");
+        let tally = operate_on_files(&patient, |file| file.starts_with(&inside));
+        assert!(tally.keys().any(|verdict| verdict != "whole"), "{tally:?}");
+    }
+    let versions = operate_on_files(&patient, |file| {
+        file.starts_with("fjall/keyspaces/1/v") || file == "fjall/keyspaces/1/current"
+    });
+    assert!(versions.contains_key("refused"), "{versions:?}");
+}
+
 #[test]
-fn no_byte_of_a_table_of_fjall_changes_an_answer() {
-    let store = fjall_tables(LAST);
-    let tally = operate_on_files(&patient("hybrid", &store), |file| file.contains("/tables/"));
-    assert!(tally.keys().any(|verdict| verdict != "whole"), "{tally:?}");
+fn no_byte_of_a_table_or_blob_that_was_flushed_changes_an_answer() {
+    operate_on_keyspace(&fjall_tables(LAST));
+}
+
+#[test]
+fn no_byte_of_a_table_or_blob_that_was_loaded_changes_an_answer() {
+    operate_on_keyspace(&fjall_loaded(LAST));
 }
 
 #[test]
