@@ -188,6 +188,18 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Waits until fjall has flushed what it found in its sealed journal.
+pub(crate) fn await_flush(store: &Path) {
+    let sealed = store.join("fjall/0.jnl");
+    for _ in 0..100_000_000_u64 {
+        if !sealed.exists() {
+            return;
+        }
+        yield_now();
+    }
+    panic!("fjall did not flush");
+}
+
 /// A closed store whose first half lies in tables of fjall.
 ///
 /// fjall flushes a memtable of 32 MB. It also flushes what it finds in a sealed journal at opening, and an empty `1.jnl` makes it take
@@ -200,14 +212,7 @@ pub(crate) fn fjall_tables(last: u64) -> TempDir {
     drop(store);
     fs::File::create(directory.path().join("fjall/1.jnl")).unwrap();
     let store = HybridStore::open(directory.path()).unwrap();
-    let sealed = directory.path().join("fjall/0.jnl");
-    for _ in 0..100_000_000_u64 {
-        if !sealed.exists() {
-            break;
-        }
-        yield_now();
-    }
-    assert!(!sealed.exists(), "fjall did not flush");
+    await_flush(directory.path());
     catch_up(&store, last);
     store.persist().unwrap();
     drop(store);
@@ -231,17 +236,6 @@ pub(crate) fn fjall_loaded(last: u64) -> TempDir {
     store.persist().unwrap();
     drop(store);
     directory
-}
-
-/// How many files of blobs a store has, and how many bytes are in them.
-pub(crate) fn blobs(store: &Path) -> (usize, u64) {
-    let Ok(blobs) = fs::read_dir(store.join("fjall/keyspaces/1/blobs")) else {
-        return (0, 0);
-    };
-    let lengths: Vec<_> = blobs
-        .map(|blob| blob.unwrap().metadata().unwrap().len())
-        .collect();
-    (lengths.len(), lengths.iter().sum())
 }
 
 /// A store whose records `1..=30` lie in a sealed journal of fjall and the rest in the active one.

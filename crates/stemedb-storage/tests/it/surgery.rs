@@ -22,10 +22,7 @@ use std::{
 use stemedb_storage::{Error, HybridStore, KVStore};
 use tempfile::TempDir;
 
-use crate::support::{
-    LAST, batch, blobs, catch_up, crash_image, fjall_loaded, fjall_tables, puts, scratch,
-    with_sealed_journal,
-};
+use crate::support::{LAST, batch, catch_up, crash_image, puts, scratch, with_sealed_journal};
 
 /// Places that are tried in each file.
 const PLACES: usize = 12;
@@ -158,7 +155,7 @@ fn replay(store: &dyn KVStore) -> Result<(), Error> {
 }
 
 /// Reads everything one by one, by scanning, and raw.
-fn examine(store: &dyn KVStore) -> Result<&'static str, String> {
+pub(crate) fn examine(store: &dyn KVStore) -> Result<&'static str, String> {
     let view = store.snapshot().map_err(|error| error.to_string())?;
     let mut verdict = "whole";
     let mut expected = BTreeMap::new();
@@ -378,7 +375,7 @@ fn places(path: &Path) -> Vec<Cut> {
 }
 
 /// Operates on every file of a store of which `is_wanted` says yes.
-fn operate_on_files(
+pub(crate) fn operate_on_files(
     patient: &Patient,
     is_wanted: impl Fn(&str) -> bool,
 ) -> BTreeMap<String, usize> {
@@ -448,32 +445,6 @@ fn no_byte_of_a_sealed_journal_of_fjall_changes_an_answer() {
         ["fjall/0.jnl", "fjall/1.jnl"].contains(&file)
     });
     assert!(tally.contains_key("refused"), "{tally:?}");
-}
-
-/// Operates on the tables, blobs and versions of a store that has blobs.
-fn operate_on_keyspace(store: &TempDir) {
-    let (files, bytes) = blobs(store.path());
-    assert!(files > 0 && bytes > 2_000, "{files} files of {bytes} bytes");
-    let patient = patient("hybrid", store);
-    for directory in ["tables", "blobs"] {
-        let inside = format!("fjall/keyspaces/1/{directory}/");
-        let tally = operate_on_files(&patient, |file| file.starts_with(&inside));
-        assert!(tally.keys().any(|verdict| verdict != "whole"), "{tally:?}");
-    }
-    let versions = operate_on_files(&patient, |file| {
-        file.starts_with("fjall/keyspaces/1/v") || file == "fjall/keyspaces/1/current"
-    });
-    assert!(versions.contains_key("refused"), "{versions:?}");
-}
-
-#[test]
-fn no_byte_of_a_table_or_blob_that_was_flushed_changes_an_answer() {
-    operate_on_keyspace(&fjall_tables(LAST));
-}
-
-#[test]
-fn no_byte_of_a_table_or_blob_that_was_loaded_changes_an_answer() {
-    operate_on_keyspace(&fjall_loaded(LAST));
 }
 
 #[test]
