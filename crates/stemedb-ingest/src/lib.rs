@@ -102,7 +102,7 @@ mod source;
 mod work;
 mod worker;
 
-pub use apply::{BatchBuilder, Checked, entries, identity_key};
+pub use apply::{BatchBuilder, Checked, Chunk, Outline, identity_key};
 pub use codec::{
     PAYLOAD_HEADER_BYTES, SerializeError, Undecodable, deserialize, serialize, serialize_assertion,
     serialize_checked, serialize_epoch, serialize_vote,

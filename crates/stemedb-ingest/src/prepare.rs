@@ -1,14 +1,13 @@
-//! The parallel stage: decode, validate, hash, check signatures, look up what is stored. In order, in bounded memory.
+//! The parallel stage: decode, validate, hash, check signatures, look up what is stored, seal. In order, in bounded memory.
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use stemedb_core::signature::find_wrong;
 use stemedb_core::{PendingSignature, Record, RecordId, Sequence};
-use stemedb_storage::Snapshot;
+use stemedb_storage::{Origin, Snapshot};
 use stemedb_wal::{Group, RecordRef, Trust};
 
-use crate::RecordType;
-use crate::apply::{Checked, identity_key};
+use crate::apply::{Checked, Chunk, Outline, identity_key};
 use crate::arrival::Arrivals;
 use crate::codec::deserialize;
 
@@ -22,9 +21,6 @@ struct Raw<'a> {
     arrived_at_ms: u64,
 }
 
-/// A checked record, and the sequence under which its id is stored already, or will be once everything before is applied.
-pub(crate) type Prepared = (Checked, Option<Sequence>);
-
 /// Everything before the records that are prepared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Before<'a> {
@@ -35,15 +31,19 @@ pub(crate) struct Before<'a> {
 }
 
 impl Before<'_> {
-    fn stored(&self, checked: &Checked) -> stemedb_storage::Result<Option<Sequence>> {
-        let Ok((id, record)) = &checked.outcome else {
-            return Ok(None);
-        };
-        if let Some(sequence) = self.applying.get(*id) {
+    /// The sequence under which a record is stored, or will be; `key` is room for its key.
+    fn stored(
+        &self,
+        id: RecordId,
+        outline: Outline<'_>,
+        key: &mut Vec<u8>,
+    ) -> stemedb_storage::Result<Option<Sequence>> {
+        if let Some(sequence) = self.applying.get(id) {
             return Ok(Some(sequence));
         }
-        let key = identity_key(*id, RecordType::of(record));
-        let value = self.view.get(&key.encode())?;
+        key.clear();
+        identity_key(id, outline.record_type()).encode_into(key);
+        let value = self.view.get(key)?;
         Ok(value.map(|value| value.sequence))
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn prepare(
     pool: &ThreadPool,
     groups: &[Group],
     before: Before<'_>,
-) -> stemedb_storage::Result<Vec<Prepared>> {
+) -> stemedb_storage::Result<Vec<Chunk>> {
     let raw: Vec<Raw<'_>> = groups
         .iter()
         .flat_map(|group| {
@@ -65,51 +65,70 @@ pub(crate) fn prepare(
         })
         .collect();
     if raw.len() <= CHUNK_RECORDS {
-        return prepare_chunk(&raw, before);
+        return Ok(vec![prepare_chunk(&raw, before)?]);
     }
     let chunks: Vec<&[Raw<'_>]> = raw.chunks(CHUNK_RECORDS).collect();
-    let prepared: stemedb_storage::Result<Vec<Vec<Prepared>>> = pool.install(|| {
+    pool.install(|| {
         chunks
             .par_iter()
             .map(|chunk| prepare_chunk(chunk, before))
             .collect()
-    });
-    Ok(prepared?.into_iter().flatten().collect())
+    })
 }
 
-fn prepare_chunk(chunk: &[Raw<'_>], before: Before<'_>) -> stemedb_storage::Result<Vec<Prepared>> {
+fn prepare_chunk(chunk: &[Raw<'_>], before: Before<'_>) -> stemedb_storage::Result<Chunk> {
+    let outcomes = check_all(chunk);
+    let bytes = chunk.iter().map(|raw| raw.record.bytes.len()).sum();
+    let mut sealed = Chunk::with_room_for(chunk.len(), bytes);
+    let mut key = Vec::new();
+    for (raw, outcome) in chunk.iter().zip(&outcomes) {
+        let outcome = match outcome {
+            Ok((id, record)) => Ok((*id, Outline::of(record))),
+            Err(reason) => Err(reason.as_str()),
+        };
+        let stored = match outcome {
+            Ok((id, outline)) => before.stored(id, outline, &mut key)?,
+            Err(_) => None,
+        };
+        sealed.push(&Checked {
+            origin: Origin {
+                // The journal numbers records from 1.
+                sequence: Sequence::new(raw.record.sequence).unwrap_or(Sequence::FIRST),
+                arrived_at_ms: raw.arrived_at_ms,
+            },
+            payload: raw.record.bytes,
+            outcome,
+            stored,
+        })?;
+    }
+    Ok(sealed)
+}
+
+/// What a record is, or why it can't be applied.
+type Outcome = Result<(RecordId, Record), String>;
+
+/// Checks everything about records that needs no store.
+fn check_all(chunk: &[Raw<'_>]) -> Vec<Outcome> {
     let mut buffer = Vec::new();
     let (mut places, mut pending) = (Vec::new(), Vec::new());
-    let mut checked: Vec<Checked> = Vec::with_capacity(chunk.len());
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(chunk.len());
     for raw in chunk {
         let outcome = check(raw.record, &mut buffer).map(|(id, record, signature)| {
             if let Some(signature) = signature {
-                places.push(checked.len());
+                places.push(outcomes.len());
                 pending.push(signature);
             }
             (id, record)
         });
-        checked.push(Checked {
-            // The journal numbers records from 1.
-            sequence: Sequence::new(raw.record.sequence).unwrap_or(Sequence::FIRST),
-            arrived_at_ms: raw.arrived_at_ms,
-            payload: raw.record.bytes.to_vec(),
-            outcome,
-        });
+        outcomes.push(outcome);
     }
     for (wrong, invalid) in find_wrong(&pending) {
         let place = places.get(wrong).copied();
-        if let Some(checked) = place.and_then(|place| checked.get_mut(place)) {
-            checked.outcome = Err(invalid.to_string());
+        if let Some(outcome) = place.and_then(|place| outcomes.get_mut(place)) {
+            *outcome = Err(invalid.to_string());
         }
     }
-    checked
-        .into_iter()
-        .map(|checked| {
-            let stored = before.stored(&checked)?;
-            Ok((checked, stored))
-        })
-        .collect()
+    outcomes
 }
 
 type Decoded = (RecordId, Record, Option<PendingSignature>);

@@ -54,9 +54,10 @@ impl Taken {
     ) -> stemedb_storage::Result<Work> {
         let view = view.as_ref();
         let prepared = prepare(pool, &self.groups, Before { view, applying })?;
-        let mut builder = BatchBuilder::default();
-        for (checked, stored) in prepared {
-            builder.push(checked, stored);
+        let records = usize::try_from(self.records).unwrap_or_default();
+        let mut builder = BatchBuilder::with_room_for(records);
+        for chunk in prepared {
+            builder.push(chunk);
         }
         let bytes = builder.bytes();
         let end = self.groups.iter().rev().find_map(Group::mark);
