@@ -87,6 +87,7 @@
 //! # }
 //! ```
 
+mod announced;
 mod apply;
 mod archive;
 mod arrival;
@@ -102,6 +103,7 @@ mod source;
 mod work;
 mod worker;
 
+pub use announced::Announcements;
 pub use apply::{BatchBuilder, Checked, Chunk, Outline, identity_key};
 pub use codec::{
     PAYLOAD_HEADER_BYTES, SerializeError, Undecodable, deserialize, serialize, serialize_assertion,

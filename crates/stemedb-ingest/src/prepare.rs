@@ -1,15 +1,20 @@
 //! The parallel stage: decode, validate, hash, check signatures, look up what is stored, seal. In order, in bounded memory.
+//!
+//! A record that was announced ([`announced`](crate::announced)) is only taken apart and sealed.
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use stemedb_core::signature::find_wrong;
 use stemedb_core::{PendingSignature, Record, RecordId, Sequence};
 use stemedb_storage::{Origin, Snapshot};
-use stemedb_wal::{Group, RecordRef, Trust};
+use stemedb_wal::{RecordRef, Trust};
 
+use crate::Error;
+use crate::announced::{Announced, CHECKED_EVERY};
 use crate::apply::{Checked, Chunk, Outline, identity_key};
 use crate::arrival::Arrivals;
-use crate::codec::deserialize;
+use crate::codec::{deserialize, outline};
+use crate::work::Taken;
 
 /// Records that one task takes: enough for a batch verification of signatures to pay.
 pub(crate) const CHUNK_RECORDS: usize = 256;
@@ -19,6 +24,8 @@ pub(crate) const CHUNK_RECORDS: usize = 256;
 struct Raw<'a> {
     record: RecordRef<'a>,
     arrived_at_ms: u64,
+    /// What was announced as its id.
+    announced: Option<RecordId>,
 }
 
 /// Everything before the records that are prepared.
@@ -48,22 +55,13 @@ impl Before<'_> {
     }
 }
 
-/// Prepares the records of `groups` in their order.
+/// Prepares what was taken, in its order.
 pub(crate) fn prepare(
     pool: &ThreadPool,
-    groups: &[Group],
+    taken: &Taken,
     before: Before<'_>,
-) -> stemedb_storage::Result<Vec<Chunk>> {
-    let raw: Vec<Raw<'_>> = groups
-        .iter()
-        .flat_map(|group| {
-            let arrived_at_ms = group.arrived_at_ms();
-            group.records().map(move |record| Raw {
-                record,
-                arrived_at_ms,
-            })
-        })
-        .collect();
+) -> Result<Vec<Chunk>, Error> {
+    let raw = raw(taken);
     if raw.len() <= CHUNK_RECORDS {
         return Ok(vec![prepare_chunk(&raw, before)?]);
     }
@@ -76,20 +74,59 @@ pub(crate) fn prepare(
     })
 }
 
-fn prepare_chunk(chunk: &[Raw<'_>], before: Before<'_>) -> stemedb_storage::Result<Chunk> {
+/// The records that were taken, with what was announced of them.
+fn raw(taken: &Taken) -> Vec<Raw<'_>> {
+    let mut announced = Announced::new(&taken.announcements);
+    let mut raw = Vec::with_capacity(usize::try_from(taken.records).unwrap_or_default());
+    for group in &taken.groups {
+        let arrived_at_ms = group.arrived_at_ms();
+        raw.extend(group.records().map(|record| {
+            Raw {
+                record,
+                arrived_at_ms,
+                announced: announced
+                    .id(record.sequence)
+                    .filter(|_| record.trust == Trust::Verified),
+            }
+        }));
+    }
+    raw
+}
+
+/// What a record is, or why it can't be applied.
+#[derive(Debug)]
+enum Outcome<'a> {
+    /// As it was announced: it is new.
+    Announced(RecordId, Outline<'a>),
+    Checked(RecordId, Box<Record>),
+    Refused(String),
+}
+
+impl Outcome<'_> {
+    fn outline(&self) -> Result<(RecordId, Outline<'_>), &str> {
+        match self {
+            Self::Announced(id, outline) => Ok((*id, *outline)),
+            Self::Checked(id, record) => Ok((*id, Outline::of(record))),
+            Self::Refused(reason) => Err(reason),
+        }
+    }
+}
+
+fn prepare_chunk(chunk: &[Raw<'_>], before: Before<'_>) -> Result<Chunk, Error> {
     let outcomes = check_all(chunk);
     let bytes = chunk.iter().map(|raw| raw.record.bytes.len()).sum();
     let mut sealed = Chunk::with_room_for(chunk.len(), bytes);
     let mut key = Vec::new();
     for (raw, outcome) in chunk.iter().zip(&outcomes) {
-        let outcome = match outcome {
-            Ok((id, record)) => Ok((*id, Outline::of(record))),
-            Err(reason) => Err(reason.as_str()),
-        };
+        let is_announced = matches!(outcome, Outcome::Announced(..));
+        let outcome = outcome.outline();
         let stored = match outcome {
-            Ok((id, outline)) => before.stored(id, outline, &mut key)?,
-            Err(_) => None,
+            Ok((id, outline)) if !is_announced => before.stored(id, outline, &mut key)?,
+            _ => None,
         };
+        if !is_announced {
+            raw.compare(outcome, stored)?;
+        }
         sealed.push(&Checked {
             origin: Origin {
                 // The journal numbers records from 1.
@@ -104,28 +141,56 @@ fn prepare_chunk(chunk: &[Raw<'_>], before: Before<'_>) -> stemedb_storage::Resu
     Ok(sealed)
 }
 
-/// What a record is, or why it can't be applied.
-type Outcome = Result<(RecordId, Record), String>;
+impl Raw<'_> {
+    /// What the record is by its announcement, if it has one.
+    fn as_announced(&self) -> Option<(RecordId, Outline<'_>)> {
+        Some((self.announced?, outline(self.record.bytes)?))
+    }
+
+    /// Fails where an announced record, which was checked all the same, is not what was announced.
+    fn compare(
+        &self,
+        outcome: Result<(RecordId, Outline<'_>), &str>,
+        stored: Option<Sequence>,
+    ) -> Result<(), Error> {
+        let is_so = self.announced.is_none()
+            || (stored.is_none()
+                && outcome.is_ok_and(|found| Some(found.0) == self.announced)
+                && self
+                    .as_announced()
+                    .is_none_or(|announced| outcome == Ok(announced)));
+        if is_so {
+            return Ok(());
+        }
+        let sequence = self.record.sequence;
+        Err(Error::Announced { sequence })
+    }
+}
 
 /// Checks everything about records that needs no store.
-fn check_all(chunk: &[Raw<'_>]) -> Vec<Outcome> {
+fn check_all<'a>(chunk: &'a [Raw<'a>]) -> Vec<Outcome<'a>> {
     let mut buffer = Vec::new();
     let (mut places, mut pending) = (Vec::new(), Vec::new());
-    let mut outcomes: Vec<Outcome> = Vec::with_capacity(chunk.len());
-    for raw in chunk {
-        let outcome = check(raw.record, &mut buffer).map(|(id, record, signature)| {
-            if let Some(signature) = signature {
-                places.push(outcomes.len());
-                pending.push(signature);
-            }
-            (id, record)
+    let mut outcomes = Vec::with_capacity(chunk.len());
+    for (index, raw) in chunk.iter().enumerate() {
+        let is_trusted = !index.is_multiple_of(CHECKED_EVERY);
+        let announced = raw.as_announced().filter(|_| is_trusted);
+        outcomes.push(match announced {
+            Some((id, outline)) => Outcome::Announced(id, outline),
+            None => match check(raw.record, &mut buffer) {
+                Ok((id, record, signature)) => {
+                    places.extend(signature.is_some().then_some(index));
+                    pending.extend(signature);
+                    Outcome::Checked(id, Box::new(record))
+                }
+                Err(reason) => Outcome::Refused(reason),
+            },
         });
-        outcomes.push(outcome);
     }
     for (wrong, invalid) in find_wrong(&pending) {
         let place = places.get(wrong).copied();
         if let Some(outcome) = place.and_then(|place| outcomes.get_mut(place)) {
-            *outcome = Err(invalid.to_string());
+            *outcome = Outcome::Refused(invalid.to_string());
         }
     }
     outcomes
