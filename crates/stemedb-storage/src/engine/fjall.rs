@@ -7,9 +7,16 @@
 //!
 //! A large commit takes another way: it is written as tables, past fjall's journal and memtable, and one
 //! version edit names them all ([`FjallEngine::load`]).
+//!
+//! Large values lie apart, in files of blobs, and the tables say where: merging tables rewrites keys and index entries, but no
+//! record. Nothing ever moves or removes a blob. A keyspace keeps the way it was created with, so that one from before keeps its
+//! values in its tables.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Debug, Formatter},
+    fs::OpenOptions,
+    io,
     path::Path,
     sync::{
         Arc,
@@ -19,16 +26,18 @@ use std::{
 };
 
 use fjall::{
-    Database, Error as FjallError, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode,
-    Readable, Snapshot,
+    CompressionType, Database, Error as FjallError, Keyspace, KeyspaceCreateOptions,
+    KvSeparationOptions, LsmError, PersistMode, Readable, Snapshot,
 };
 
+use self::packed::Packer;
 use super::{Bytes, Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use crate::{guard, options::Options, watchdog::Backlog};
 
 /// A value of this engine, shared with its caches.
 pub(super) use fjall::Slice;
 
+mod packed;
 mod preflight;
 
 /// Name of this engine.
@@ -36,6 +45,14 @@ pub(crate) const NAME: &str = "fjall";
 
 /// The one keyspace.
 const KEYSPACE: &str = "stream";
+
+/// Directory of a keyspace in which its blobs lie.
+const BLOBS: &str = "blobs";
+
+/// A value of so many bytes, as it is kept, lies apart from its key.
+///
+/// More than an engine notes on itself: those notes are overwritten, and a blob is never removed.
+const BLOB_BYTES_MIN: u32 = 128;
 
 /// A memtable of this size is flushed; up to four wait for that, so five are in memory at worst.
 const MEMTABLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -87,7 +104,6 @@ impl FjallEngine {
             .worker_threads(threads())
             .open()
             .map_err(fault)?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
         let keyspace = db.keyspace(KEYSPACE, options).map_err(fault)?;
         Ok(Self {
             handles: Some(Handles { keyspace, db }),
@@ -101,6 +117,21 @@ impl FjallEngine {
     pub const fn with_load_bytes_min(mut self, load_bytes_min: usize) -> Self {
         self.load_bytes_min = load_bytes_min;
         self
+    }
+
+    /// Brings the names of the blobs to the disk.
+    ///
+    /// fjall syncs each file of blobs, but not their directory, as it does with tables. File systems that keep a journal bring a new
+    /// file's name to the disk with the file; where one does not, a missing blob is found at opening and asks for a rebuild.
+    fn sync_blob_names(&self, keyspace: &Keyspace) -> Result<(), Fault> {
+        if !keyspace.is_kv_separated() {
+            return Ok(());
+        }
+        let synced = sync_directory(&keyspace.path().join(BLOBS));
+        if synced.is_err() {
+            self.sync_failed.store(true, Ordering::Release);
+        }
+        synced.map_err(Fault::from_io)
     }
 
     fn handles(&self) -> Result<&Handles, Fault> {
@@ -134,21 +165,24 @@ impl FjallEngine {
     }
 
     /// Commits pairs in the order of their keys as tables: no journal, no memtable, and nothing to flush afterwards.
-    fn load(&self, handles: &Handles, writes: Vec<Pair>) -> Result<(), Fault> {
+    fn load(&self, handles: &Handles, writes: &[Pair]) -> Result<(), Fault> {
         let Handles { db, keyspace } = handles;
         // An ingestion does not ask whether something had failed in the background, as every other write does.
         self.note_sync(db.persist(PersistMode::Buffer))?;
         let mut ingestion = self.note_sync(keyspace.start_ingestion())?;
+        let mut packer = Packer::default();
         for (key, envelope) in writes {
-            self.note_sync(ingestion.write(key, envelope))?;
+            self.note_sync(ingestion.write(&key[..], packer.pack(envelope)))?;
         }
+        // Durability: a blob has its name since its first value was written, so all names are there.
+        self.sync_blob_names(keyspace)?;
         // Durability: fjall does this under the lock of its journal, so that no other write comes in between.
         // 1. It flushes the memtable: what was committed before is in tables that have reached the disk, under lower
         //    sequence numbers. Without that a flush that came later would put older values above newer ones (the
         //    cursor is overwritten), and replay of its journal, which leaves out what is older than the tables, would lose it.
-        // 2. The new tables reach the disk, all under the next sequence number.
-        // 3. A new version that names them reaches the disk under a name of its own, then the file `current`, which names
-        //    that version, is replaced by rename. A crash before finds tables that nothing names, and deletes them; so a
+        // 2. The new blobs reach the disk, then the new tables, all under the next sequence number.
+        // 3. A new version that names both reaches the disk under a name of its own, then the file `current`, which names
+        //    that version, is replaced by rename. A crash before finds files that nothing names, and deletes them; so a
         //    load is there as a whole or not at all.
         let loaded = ingestion.finish();
         if loaded.is_err() {
@@ -173,11 +207,12 @@ impl Engine for FjallEngine {
         // Neighbours in order are found faster in the memtable. Of two writes of a key the later one stays the later.
         writes.sort_by(|(one, _), (other, _)| one.cmp(other));
         if level == Level::Visible && self.is_load(keyspace, &writes) {
-            return self.load(handles, writes);
+            return self.load(handles, &writes);
         }
         let mut batch = db.batch();
-        for (key, envelope) in writes {
-            batch.insert(keyspace, key, envelope);
+        let mut packer = Packer::default();
+        for (key, envelope) in &writes {
+            batch.insert(keyspace, &key[..], packer.pack(envelope));
         }
         self.note_sync(batch.commit())?;
         match level {
@@ -187,7 +222,9 @@ impl Engine for FjallEngine {
     }
 
     fn sync(&self) -> Result<(), Fault> {
-        let synced = self.handles()?.db.persist(PersistMode::SyncData);
+        let Handles { db, keyspace } = self.handles()?;
+        self.sync_blob_names(keyspace)?;
+        let synced = db.persist(PersistMode::SyncData);
         if synced.is_err() {
             self.sync_failed.store(true, Ordering::Release);
         }
@@ -238,7 +275,7 @@ struct FjallReader {
 impl Reader for FjallReader {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         let value = self.snapshot.get(&self.keyspace, key).map_err(fault)?;
-        Ok(value.map(Bytes::from))
+        value.map(unpacked).transpose()
     }
 
     fn range(&self, range: Range) -> Result<Pairs, Fault> {
@@ -247,7 +284,7 @@ impl Reader for FjallReader {
             .range(&self.keyspace, (range.start, range.end));
         Ok(Box::new(iter.map(|guard| {
             let (key, value) = guard.into_inner().map_err(fault)?;
-            Ok((key.into(), value.into()))
+            Ok((key.into(), unpacked(value)?))
         })))
     }
 }
@@ -255,6 +292,31 @@ impl Reader for FjallReader {
 impl Debug for FjallReader {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("FjallReader").finish_non_exhaustive()
+    }
+}
+
+fn options() -> KeyspaceCreateOptions {
+    let apart = KvSeparationOptions::default()
+        .separation_threshold(BLOB_BYTES_MIN)
+        // Values are packed before fjall sees them.
+        .compression(CompressionType::None)
+        // No blob is moved, however many of its neighbours are stale.
+        .age_cutoff(0.0);
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(MEMTABLE_BYTES_MAX)
+        .with_kv_separation(Some(apart))
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    OpenOptions::new().read(true).open(path)?.sync_all()
+}
+
+/// The value that fjall kept as these bytes, which it lends where they are the value itself.
+fn unpacked(kept: Slice) -> Result<Bytes, Fault> {
+    match packed::unpack(&kept) {
+        Ok(Cow::Borrowed(_)) => Ok(kept.into()),
+        Ok(Cow::Owned(value)) => Ok(value.into()),
+        Err(damaged) => Err(Fault::Corrupt(Box::new(damaged))),
     }
 }
 

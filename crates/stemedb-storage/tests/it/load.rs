@@ -12,21 +12,39 @@ use stemedb_storage::{
     engine::{Engine, FjallEngine, Level, Range, RedbEngine},
 };
 
-use crate::support::{batch, catch_up, crash_image, cursor, expect_exactly, scratch};
+use crate::support::{
+    await_flush, batch, catch_up, crash_image, cursor, expect_exactly, id, scratch,
+};
 
 /// Names the store to a child, which applies [`BATCHES`] to it.
 const CHILD: &str = "STEMEDB_LOAD";
+/// Names the store to a child, which waits until fjall has flushed it.
+const FLUSHING_CHILD: &str = "STEMEDB_FLUSH";
+/// What that child says then.
+const FLUSHED: &str = "flushed";
 /// What the child says once a batch is applied: its last record follows.
 const APPLIED: &str = "applied up to ";
 
 /// Bytes of a commit that is written as tables: more than a few records have, and fewer than many.
-const LOAD_BYTES: usize = 3_000;
+const LOAD_BYTES: usize = 6_000;
 /// Records that were applied before, and lie in fjall's journal and memtable.
 const BEFORE: u64 = 12;
 /// The last records of the batches that are applied then: a load upon a full memtable, another upon an empty one, a small batch, a load.
 const BATCHES: [u64; 4] = [60, 110, 114, 160];
 /// Where all is applied.
 const END: u64 = 170;
+
+/// Calls at which children are killed, and how many of them are left out as a rule.
+const CALLS: [(&str, usize); 8] = [
+    ("fsync", 1),
+    ("fdatasync", 1),
+    ("rename,renameat,renameat2", 1),
+    ("unlink,unlinkat", 2),
+    ("ftruncate", 1),
+    ("openat", 5),
+    ("write", 7),
+    ("pread64", 11),
+];
 
 fn open(path: &Path) -> HybridStore {
     let stream = FjallEngine::open(&path.join("fjall")).unwrap();
@@ -42,19 +60,13 @@ fn reached(store: &dyn KVStore) -> u64 {
     cursor.map_or(0, |cursor| cursor.sequence.get())
 }
 
-/// The number of the newest table, which is above all before it; `None` where there is none.
-fn newest_table(path: &Path) -> Option<u64> {
-    let tables = fs::read_dir(path.join("fjall/keyspaces/1/tables")).unwrap();
-    let numbers = tables.map(|table| {
-        table
-            .unwrap()
-            .file_name()
-            .to_str()
-            .unwrap()
-            .parse()
-            .unwrap()
-    });
-    numbers.max()
+/// The numbers of the newest table and of the newest file of blobs, which are above all before them; `None` where there is none.
+fn newest(path: &Path) -> [Option<u64>; 2] {
+    ["tables", "blobs"].map(|directory| {
+        let files = fs::read_dir(path.join("fjall/keyspaces/1").join(directory)).unwrap();
+        let number = |file: fs::DirEntry| file.file_name().to_str().unwrap().parse().unwrap();
+        files.map(|file| number(file.unwrap())).max()
+    })
 }
 
 /// A store with a few records, none of them in a table.
@@ -66,7 +78,7 @@ fn before() -> tempfile::TempDir {
     catch_up(&store, BEFORE);
     store.persist().unwrap();
     drop(store);
-    assert_eq!(newest_table(directory.path()), None);
+    assert_eq!(newest(directory.path()), [None; 2]);
     directory
 }
 
@@ -96,17 +108,21 @@ fn apply_all(store: &dyn KVStore, mut tell: impl FnMut(u64)) {
 fn a_kill_after_any_load_finds_it_and_what_came_before() {
     let directory = before();
     let store = open(directory.path());
-    let mut known = None;
+    let mut known = [None; 2];
     apply_all(&store, |last| {
         let image = image(directory.path());
         let again = HybridStore::open(image.path()).unwrap();
         assert_eq!(reached(&again), last);
         catch_up(&again, END);
         expect_exactly(&again, END);
-        let newest = newest_table(directory.path());
+        let newest = newest(directory.path());
         assert!(
-            newest > known || last == 114,
-            "no table was made of the load up to {last}"
+            newest
+                .iter()
+                .zip(known)
+                .all(|(newest, known)| *newest > known)
+                || last == 114,
+            "no table and blobs were made of the load up to {last}"
         );
         known = newest;
     });
@@ -136,13 +152,17 @@ fn the_last_of_many_values_is_the_one_that_is_read() {
     let directory = scratch();
     let path = directory.path().join("fjall");
     let mut engine = FjallEngine::open(&path).unwrap().with_load_bytes_min(600);
-    let key = b"M:cursor".to_vec();
+    let (key, apart) = (b"M:cursor".to_vec(), b"V:apart".to_vec());
     let mut state = 1_u64;
     for round in 0_u64..120 {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
         let value = round.to_be_bytes().to_vec();
+        // Long enough to be kept apart from its key, and not to be compressed away.
+        let long: Vec<u8> = (0..30)
+            .flat_map(|salt| id(round << 8 | salt).as_bytes()[..8].to_vec())
+            .collect();
         let filler = |number: u64| {
             let key = [b"H:".as_slice(), &(round * 100 + number).to_be_bytes()].concat();
             (key.into(), value.clone().into())
@@ -150,6 +170,7 @@ fn the_last_of_many_values_is_the_one_that_is_read() {
         let fillers = if state >> 63 == 0 { 2 } else { 40 };
         let mut writes: Vec<_> = (0..fillers).map(filler).collect();
         writes.push((key.clone().into(), value.clone().into()));
+        writes.push((apart.clone().into(), long.clone().into()));
         let level = if (state >> 40).is_multiple_of(9) {
             Level::Durable
         } else {
@@ -159,20 +180,25 @@ fn the_last_of_many_values_is_the_one_that_is_read() {
         if (state >> 50).is_multiple_of(5) {
             let image = image(directory.path());
             let again = FjallEngine::open(&image.path().join("fjall")).unwrap();
-            let found = again.reader().unwrap().get(&key).unwrap();
-            assert_eq!(
-                found.as_deref(),
-                Some(&*value),
-                "round {round}, after a kill"
-            );
+            let reader = again.reader().unwrap();
+            for (key, value) in [(&key, &value), (&apart, &long)] {
+                let found = reader.get(key).unwrap();
+                assert_eq!(
+                    found.as_deref(),
+                    Some(&**value),
+                    "round {round}, after a kill"
+                );
+            }
         }
         if (state >> 45).is_multiple_of(17) {
             drop(engine);
             engine = FjallEngine::open(&path).unwrap().with_load_bytes_min(600);
         }
         let reader = engine.reader().unwrap();
-        let found = reader.get(&key).unwrap();
-        assert_eq!(found.as_deref(), Some(&*value), "round {round}");
+        for (key, value) in [(&key, &value), (&apart, &long)] {
+            let found = reader.get(key).unwrap();
+            assert_eq!(found.as_deref(), Some(&**value), "round {round}");
+        }
         let fillers = reader.range(Range::ALL).unwrap().count();
         assert!(fillers > usize::try_from(round).unwrap());
     }
@@ -206,15 +232,33 @@ fn child() {
     }
 }
 
-/// The child under strace, which is told what to do by `orders`.
-fn traced(store: &Path, orders: &[&str], log: &Path) -> Command {
+/// A child under strace, which is told what to do by `orders`.
+fn traced(child: &str, orders: &[&str], log: &Path) -> Command {
     let mut command = Command::new("strace");
     command.arg("-f").arg("-o").arg(log).args(orders);
     command.arg(std::env::current_exe().unwrap());
-    command.args(["--exact", "load::child", "--nocapture", "--test-threads=1"]);
-    command.env(CHILD, store);
+    let child = format!("load::{child}");
+    command.args(["--exact", &child, "--nocapture", "--test-threads=1"]);
     command.stderr(Stdio::null());
     command
+}
+
+/// Orders to kill at the `nth` such call.
+fn orders(call: &str, nth: usize) -> [String; 4] {
+    let trace = format!("trace={call}");
+    let inject = format!("inject={call}:signal=SIGKILL:when={nth}");
+    ["-e".into(), trace, "-e".into(), inject]
+}
+
+fn is_killed(log: &Path) -> bool {
+    let log = fs::read_to_string(log).unwrap();
+    log.contains("killed by SIGKILL")
+}
+
+/// Every call is tried where there is time.
+fn step_of(step: usize) -> usize {
+    let is_long = std::env::var_os("STEMEDB_LONG_TESTS").is_some();
+    if is_long { 1 } else { step }
 }
 
 fn can_trace() -> bool {
@@ -235,20 +279,17 @@ fn kill_at(base: &Path, call: &str, nth: usize) -> bool {
     let directory = scratch();
     let (store, log) = (directory.path().join("store"), directory.path().join("log"));
     crash_image(base, &store);
-    let trace = format!("trace={call}");
-    let inject = format!("inject={call}:signal=SIGKILL:when={nth}");
-    let output = traced(&store, &["-e", &trace, "-e", &inject], &log)
-        .output()
-        .unwrap();
+    let orders = orders(call, nth);
+    let orders: Vec<_> = orders.iter().map(String::as_str).collect();
+    let mut child = traced("child", &orders, &log);
+    let output = child.env(CHILD, &store).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let applied = said.lines().filter_map(|line| line.strip_prefix(APPLIED));
     let applied = applied
         .map(|last| last.parse().unwrap())
         .max()
         .unwrap_or(BEFORE);
-    let is_killed = fs::read_to_string(&log)
-        .unwrap()
-        .contains("killed by SIGKILL");
+    let is_killed = is_killed(&log);
     assert!(is_killed || output.status.success(), "{call} {nth}: {said}");
     let again = HybridStore::open(&store).unwrap();
     let found = reached(&again);
@@ -267,27 +308,75 @@ fn a_kill_at_any_call_of_a_load_leaves_it_whole_or_not_at_all() {
     if !can_trace() {
         return;
     }
-    let is_long = std::env::var_os("STEMEDB_LONG_TESTS").is_some();
     let base = before();
     let mut killed = 0;
-    for (call, step) in [
-        ("fsync", 1),
-        ("fdatasync", 1),
-        ("rename,renameat,renameat2", 1),
-        ("unlink,unlinkat", 2),
-        ("ftruncate", 1),
-        ("openat", 5),
-        ("write", 7),
-        ("pread64", 11),
-    ] {
+    for (call, step) in CALLS {
         let mut nth = 1;
         while kill_at(base.path(), call, nth) {
-            nth += if is_long { 1 } else { step };
+            nth += step_of(step);
             killed += 1;
         }
     }
     println!("{killed} kills");
     assert!(killed > 40, "{killed}");
+}
+
+/// A store all of whose records lie in a sealed journal of fjall: opening it flushes them, in the background.
+fn sealed() -> tempfile::TempDir {
+    let directory = scratch();
+    let store = HybridStore::open(directory.path()).unwrap();
+    catch_up(&store, BATCHES[0]);
+    store.persist().unwrap();
+    drop(store);
+    assert_eq!(newest(directory.path()), [None; 2]);
+    fs::File::create(directory.path().join("fjall/1.jnl")).unwrap();
+    directory
+}
+
+/// Not a test of its own: what runs in a child, until what was sealed is flushed.
+#[test]
+fn flushing_child() {
+    let Some(path) = std::env::var_os(FLUSHING_CHILD) else {
+        return;
+    };
+    let path = Path::new(&path);
+    let _store = HybridStore::open(path).unwrap();
+    await_flush(path);
+    println!("\n{FLUSHED}");
+}
+
+/// A flush of what was committed, which fjall does by itself: what it flushes is in its journal until it is in tables and blobs.
+#[test]
+fn a_kill_at_any_call_of_a_flush_loses_nothing() {
+    if !can_trace() {
+        return;
+    }
+    let base = sealed();
+    let (mut killed, mut flushed) = (0, 0);
+    for (call, step) in CALLS {
+        for nth in (1..).step_by(step_of(step)) {
+            let directory = scratch();
+            let (store, log) = (directory.path().join("store"), directory.path().join("log"));
+            crash_image(base.path(), &store);
+            let orders = orders(call, nth);
+            let orders: Vec<_> = orders.iter().map(String::as_str).collect();
+            let mut child = traced("flushing_child", &orders, &log);
+            let output = child.env(FLUSHING_CHILD, &store).output().unwrap();
+            let again = HybridStore::open(&store).unwrap();
+            assert_eq!(reached(&again), BATCHES[0], "{call} {nth}");
+            catch_up(&again, END);
+            expect_exactly(&again, END);
+            flushed += usize::from(newest(&store).iter().all(Option::is_some));
+            if !is_killed(&log) {
+                let said = String::from_utf8(output.stdout).unwrap();
+                assert!(said.contains(FLUSHED), "{call} {nth}: {said}");
+                break;
+            }
+            killed += 1;
+        }
+    }
+    println!("{killed} kills, {flushed} stores with blobs");
+    assert!(killed > 30 && flushed > 30, "{killed}, {flushed}");
 }
 
 /// What a file system may forget in a power cut, as strace tells.
@@ -297,6 +386,8 @@ struct Unsynced {
     /// Calls that have not returned, by thread.
     pending: BTreeMap<String, String>,
     versions: usize,
+    /// Files of blobs that were synced.
+    blobs: usize,
 }
 
 impl Unsynced {
@@ -335,12 +426,16 @@ impl Unsynced {
     fn ends(&mut self, call: &str) {
         if call.starts_with("fsync(") || call.starts_with("fdatasync(") {
             if let Some(file) = Self::file(call) {
+                self.blobs += usize::from(file.contains("/blobs/"));
                 self.paths.remove(&file);
             }
         } else if call.starts_with("openat(") && call.contains("O_CREAT") {
             let path = call.split('"').nth(1).unwrap_or_default();
             if let Some((directory, name)) = path.rsplit_once('/')
-                && (directory.ends_with("/tables") || name.starts_with('v'))
+                && (["/tables", "/blobs"]
+                    .iter()
+                    .any(|end| directory.ends_with(end))
+                    || name.starts_with('v'))
             {
                 self.paths.insert(directory.to_owned());
             }
@@ -348,8 +443,8 @@ impl Unsynced {
     }
 }
 
-/// A kill keeps what was written; a power cut keeps what was synced. So tables, the version that names them, and the directories of both
-/// must be synced before the version is made the current one.
+/// A kill keeps what was written; a power cut keeps what was synced. So tables, blobs, the version that names them, and the directories
+/// of all three must be synced before the version is made the current one.
 #[test]
 fn what_a_version_names_is_on_the_disk_before_it_is_named() {
     if !can_trace() {
@@ -358,9 +453,9 @@ fn what_a_version_names_is_on_the_disk_before_it_is_named() {
     let directory = before();
     let log = directory.path().join("log");
     let trace = "trace=openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2";
-    let status = traced(directory.path(), &["-y", "-e", trace], &log)
-        .stdout(Stdio::null())
-        .status();
+    let mut child = traced("child", &["-y", "-e", trace], &log);
+    let child = child.env(CHILD, directory.path());
+    let status = child.stdout(Stdio::null()).status();
     assert!(status.unwrap().success());
     let mut unsynced = Unsynced::default();
     for line in fs::read_to_string(&log).unwrap().lines() {
@@ -368,4 +463,5 @@ fn what_a_version_names_is_on_the_disk_before_it_is_named() {
     }
     // Each load has a version, and one for the memtable where that held something.
     assert!(unsynced.versions >= 5, "{}", unsynced.versions);
+    assert!(unsynced.blobs >= 3, "{}", unsynced.blobs);
 }

@@ -5,6 +5,8 @@
 )]
 
 #[cfg(test)]
+mod blob; // values apart from their keys: damaged, missing, foreign, left over
+#[cfg(test)]
 mod conformance; // what every implementation promises
 #[cfg(test)]
 mod crash; // a killed process, a lost end, an engine that was deleted

@@ -18,20 +18,24 @@ const TRAILER_BYTES: usize = 38;
 /// Where the offset of the table of contents is in it.
 const CONTENTS_OFFSET: usize = 22;
 
-fn keyspace(store: &Path, number: u32) -> PathBuf {
+pub(crate) fn keyspace(store: &Path, number: u32) -> PathBuf {
     store.join(format!("fjall/keyspaces/{number}"))
 }
 
 /// The tables of a keyspace, each under its number.
 fn tables(keyspace: &Path) -> Vec<(u64, PathBuf)> {
-    let entries = fs::read_dir(keyspace.join("tables")).unwrap();
-    let table = |entry: fs::DirEntry| {
+    numbered(&keyspace.join("tables"))
+}
+
+pub(crate) fn numbered(directory: &Path) -> Vec<(u64, PathBuf)> {
+    let entries = fs::read_dir(directory).unwrap();
+    let file = |entry: fs::DirEntry| {
         let number = entry.file_name().to_str().unwrap().parse().unwrap();
         (number, entry.path())
     };
-    let mut tables: Vec<_> = entries.map(|entry| table(entry.unwrap())).collect();
-    tables.sort();
-    tables
+    let mut files: Vec<_> = entries.map(|entry| file(entry.unwrap())).collect();
+    files.sort();
+    files
 }
 
 /// Where the table of contents of a whole table begins.
@@ -46,7 +50,7 @@ fn contents(table: &[u8]) -> usize {
 }
 
 /// What may be left of a table that was not finished, or not brought to the disk whole.
-fn unfinished(whole: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn unfinished(whole: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let contents = contents(whole);
     let end = whole.len() - TRAILER_BYTES;
     let mut zeroed = whole.to_vec();

@@ -8,7 +8,10 @@ use std::{
 };
 
 use stemedb_core::{RecordId, Sequence};
-use stemedb_storage::{Batch, Cursor, Entry, HybridStore, KVStore, Key, Origin};
+use stemedb_storage::{
+    Batch, Cursor, Entry, HybridStore, KVStore, Key, Origin,
+    engine::{FjallEngine, RedbEngine},
+};
 use tempfile::TempDir;
 
 /// The journal from which all test batches come.
@@ -68,8 +71,19 @@ pub(crate) fn subject(number: u64) -> String {
     ["Tesla", "Tesla_Inc", "Tes"][usize::try_from(number % 3).unwrap()].to_owned()
 }
 
+/// The content of a record: a few words, or long enough for fjall to compress it, to keep it apart from its key, or both.
 pub(crate) fn content(number: u64) -> Vec<u8> {
-    format!("payload of record {number}").into_bytes()
+    let words = format!("payload of record {number}");
+    let noise = || {
+        let chunks = (1..).flat_map(|salt| *id(number ^ (salt << 32)).as_bytes());
+        words.bytes().chain(chunks)
+    };
+    match number % 10 {
+        1 | 7 => noise().take(300).collect(),
+        2 => words.repeat(40).into_bytes(),
+        6 => noise().take(200).collect::<Vec<_>>().repeat(3),
+        _ => words.into_bytes(),
+    }
 }
 
 /// An entry before it is sealed.
@@ -199,6 +213,18 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Waits until fjall has flushed what it found in its sealed journal.
+pub(crate) fn await_flush(store: &Path) {
+    let sealed = store.join("fjall/0.jnl");
+    for _ in 0..100_000_000_u64 {
+        if !sealed.exists() {
+            return;
+        }
+        yield_now();
+    }
+    panic!("fjall did not flush");
+}
+
 /// A closed store whose first half lies in tables of fjall.
 ///
 /// fjall flushes a memtable of 32 MB. It also flushes what it finds in a sealed journal at opening, and an empty `1.jnl` makes it take
@@ -211,14 +237,26 @@ pub(crate) fn fjall_tables(last: u64) -> TempDir {
     drop(store);
     fs::File::create(directory.path().join("fjall/1.jnl")).unwrap();
     let store = HybridStore::open(directory.path()).unwrap();
-    let sealed = directory.path().join("fjall/0.jnl");
-    for _ in 0..100_000_000_u64 {
-        if !sealed.exists() {
-            break;
-        }
-        yield_now();
-    }
-    assert!(!sealed.exists(), "fjall did not flush");
+    await_flush(directory.path());
+    catch_up(&store, last);
+    store.persist().unwrap();
+    drop(store);
+    directory
+}
+
+/// A closed store whose first half came into tables and blobs by a load, each half of it in files of its own.
+pub(crate) fn fjall_loaded(last: u64) -> TempDir {
+    let directory = scratch();
+    drop(HybridStore::open(directory.path()).unwrap());
+    let stream = FjallEngine::open(&directory.path().join("fjall")).unwrap();
+    let small = RedbEngine::open(&directory.path().join("redb")).unwrap();
+    let stream = stream.with_load_bytes_min(1);
+    let store = HybridStore::with_engines(Box::new(stream), Box::new(small)).unwrap();
+    store.apply(batch(1, last / 4)).unwrap();
+    store.apply(batch(last / 4 + 1, last / 2)).unwrap();
+    store.persist().unwrap();
+    drop(store);
+    let store = HybridStore::open(directory.path()).unwrap();
     catch_up(&store, last);
     store.persist().unwrap();
     drop(store);

@@ -22,9 +22,7 @@ use std::{
 use stemedb_storage::{Error, HybridStore, KVStore};
 use tempfile::TempDir;
 
-use crate::support::{
-    LAST, batch, catch_up, crash_image, fjall_tables, puts, scratch, with_sealed_journal,
-};
+use crate::support::{LAST, batch, catch_up, crash_image, puts, scratch, with_sealed_journal};
 
 /// Places that are tried in each file.
 const PLACES: usize = 12;
@@ -157,7 +155,7 @@ fn replay(store: &dyn KVStore) -> Result<(), Error> {
 }
 
 /// Reads everything one by one, by scanning, and raw.
-fn examine(store: &dyn KVStore) -> Result<&'static str, String> {
+pub(crate) fn examine(store: &dyn KVStore) -> Result<&'static str, String> {
     let view = store.snapshot().map_err(|error| error.to_string())?;
     let mut verdict = "whole";
     let mut expected = BTreeMap::new();
@@ -377,7 +375,7 @@ fn places(path: &Path) -> Vec<Cut> {
 }
 
 /// Operates on every file of a store of which `is_wanted` says yes.
-fn operate_on_files(
+pub(crate) fn operate_on_files(
     patient: &Patient,
     is_wanted: impl Fn(&str) -> bool,
 ) -> BTreeMap<String, usize> {
@@ -447,13 +445,6 @@ fn no_byte_of_a_sealed_journal_of_fjall_changes_an_answer() {
         ["fjall/0.jnl", "fjall/1.jnl"].contains(&file)
     });
     assert!(tally.contains_key("refused"), "{tally:?}");
-}
-
-#[test]
-fn no_byte_of_a_table_of_fjall_changes_an_answer() {
-    let store = fjall_tables(LAST);
-    let tally = operate_on_files(&patient("hybrid", &store), |file| file.contains("/tables/"));
-    assert!(tally.keys().any(|verdict| verdict != "whole"), "{tally:?}");
 }
 
 #[test]

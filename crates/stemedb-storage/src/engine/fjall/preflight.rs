@@ -1,15 +1,15 @@
 //! What is checked of fjall's files before fjall reads them.
 //!
-//! fjall panics at a directory that it did not make among its keyspaces or tables, and once more while it unwinds, which ends the process.
-//! It also takes numbers of entries out of two kinds of files and allocates that much before it verifies them, or without verifying
-//! them: one flipped bit asks for gigabytes, which ends the process. The bytes are those of lsm-tree 3 and sfa 1:
+//! fjall panics at a directory that it did not make among its keyspaces, tables or blobs, and once more while it unwinds, which ends the
+//! process. It also takes numbers of entries out of its files and allocates that much before it verifies them, or without verifying
+//! them: one flipped bit asks for gigabytes, which ends the process. And where the directory of blobs is gone it opens all the same,
+//! forgets them, and gives their names to new ones. The bytes are those of lsm-tree 3 and sfa 1:
 //!
 //! ```text
 //! current   version u64, xxh3-128 of the file v{version}, kind of checksum u8 (0)
 //! v{n}      an archive
-//! tables/*  archives: sections, table of contents, trailer
-//! contents  "TOC!", number of sections u32, sections
-//! trailer   "SFA!", version u8 (1), kind of checksum u8 (0), xxh3-128 of the contents, their offset u64, their length u64
+//! tables/*  archives
+//! blobs/*   archives
 //! ```
 
 use std::{
@@ -18,7 +18,7 @@ use std::{
     ffi::OsStr,
     fmt::{self, Display, Formatter},
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -26,6 +26,11 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::engine::Fault;
 
+use self::{archive::Archive, version::Named};
+use super::BLOBS;
+
+mod archive;
+mod link;
 mod version;
 
 const KEYSPACES: &str = "keyspaces";
@@ -33,14 +38,8 @@ const TABLES: &str = "tables";
 const CURRENT: &str = "current";
 
 const CURRENT_BYTES: usize = 8 + 16 + 1;
-const TRAILER_BYTES: usize = 4 + 1 + 1 + 16 + 8 + 8;
-const TRAILER_MAGIC: &[u8] = b"SFA!\x01\x00";
-const CONTENTS_MAGIC: &[u8] = b"TOC!";
-const CONTENTS_HEAD_BYTES: usize = 4 + 4;
-/// Offset, length, and the length of the name.
-const SECTION_BYTES_MIN: u64 = 8 + 8 + 2;
 
-/// Checks the files of every keyspace; what is not there is fjall's to miss, but for what would have it delete tables.
+/// Checks the files of every keyspace; what is not there is fjall's to miss, but for what would have it delete or forget others.
 pub(super) fn check(path: &Path) -> Result<(), Fault> {
     for keyspace in entries(&path.join(KEYSPACES))? {
         if !keyspace.is_dir() {
@@ -49,24 +48,56 @@ pub(super) fn check(path: &Path) -> Result<(), Fault> {
         if number(&keyspace).is_none() {
             return Err(Fault::Corrupt(Box::new(Refused::Stray(keyspace))));
         }
-        let named = check_version(&keyspace)?;
-        for table in entries(&keyspace.join(TABLES))? {
-            if table.is_dir() {
-                return Err(Fault::Corrupt(Box::new(Refused::Stray(table))));
-            }
-            let Some(named) = &named else {
+        let tables = files(&keyspace.join(TABLES))?;
+        let blobs = files(&keyspace.join(BLOBS))?;
+        match named(&keyspace)? {
+            Some(named) => check_named(&keyspace, &named, (&tables, &blobs))?,
+            // fjall takes the keyspace for one whose creation was interrupted, and deletes it with all that is in it.
+            None if !tables.is_empty() || !blobs.is_empty() => {
                 return Err(damaged(&keyspace.join(CURRENT)));
-            };
-            let is_named = number(&table).is_some_and(|id| named.contains(&id));
-            if is_named && claims_too_much(&table).map_err(Fault::from_io)? {
-                return Err(damaged(&table));
             }
+            None => {}
         }
     }
     Ok(())
 }
 
-/// The number that is the name of a keyspace or a table.
+/// Checks the tables and blobs that a version names, which are among these files.
+fn check_named(
+    keyspace: &Path,
+    named: &Named,
+    (tables, blobs): (&[PathBuf], &[PathBuf]),
+) -> Result<(), Fault> {
+    let is_named =
+        |file: &Path, ids: &BTreeSet<u64>| number(file).is_some_and(|id| ids.contains(&id));
+    for table in tables.iter().filter(|file| is_named(file, &named.tables)) {
+        let mut archive = Archive::open(table).map_err(Fault::from_io)?;
+        let links = link::are_sound(&mut archive, &named.blobs).map_err(Fault::from_io)?;
+        if !links || !archive.is_sound() {
+            return Err(damaged(table));
+        }
+    }
+    for blob in blobs.iter().filter(|file| is_named(file, &named.blobs)) {
+        if !Archive::open(blob).map_err(Fault::from_io)?.is_sound() {
+            return Err(damaged(blob));
+        }
+    }
+    // Of blobs that are missing with their directory fjall says nothing: it forgets them, and gives their names to new ones.
+    let path = |id: &u64| keyspace.join(BLOBS).join(id.to_string());
+    let missing = named.blobs.iter().map(path).find(|path| !path.is_file());
+    missing.map_or(Ok(()), |missing| Err(damaged(&missing)))
+}
+
+/// The files of a directory, in which there must be nothing else.
+fn files(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
+    let files = entries(directory)?;
+    match files.iter().find(|file| file.is_dir()) {
+        Some(stray) => Err(Fault::Corrupt(Box::new(Refused::Stray(stray.clone())))),
+        None => Ok(files),
+    }
+}
+
+/// The number that is the name of a keyspace, a table or a file of blobs.
 fn number(path: &Path) -> Option<u64> {
     let name = path.file_name().and_then(OsStr::to_str);
     name?.parse().ok()
@@ -83,10 +114,10 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
     }
 }
 
-/// The tables of a keyspace: the file that names them must be the one that `current` speaks of.
+/// What the version of a keyspace names: the file of the version must be the one that `current` speaks of.
 ///
-/// `None` where there is no `current`: fjall takes the keyspace for one whose creation was interrupted, and deletes it.
-fn check_version(keyspace: &Path) -> Result<Option<BTreeSet<u64>>, Fault> {
+/// `None` where there is no `current`.
+fn named(keyspace: &Path) -> Result<Option<Named>, Fault> {
     let path = keyspace.join(CURRENT);
     let Some(current) = read(&path)? else {
         return Ok(None);
@@ -97,8 +128,8 @@ fn check_version(keyspace: &Path) -> Result<Option<BTreeSet<u64>>, Fault> {
     if xxh3_128(&bytes) != checksum {
         return Err(damaged(&path));
     }
-    let tables = version::tables(&bytes).ok_or_else(|| damaged(&path))?;
-    Ok(Some(tables))
+    let named = version::named(&bytes).ok_or_else(|| damaged(&path))?;
+    Ok(Some(named))
 }
 
 /// Version and checksum; `None` where these are not the bytes of a `current`.
@@ -125,44 +156,6 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
-}
-
-/// Whether an archive says that it has more sections than its bytes can name. What else may be wrong with it, fjall finds itself.
-fn claims_too_much(path: &Path) -> io::Result<bool> {
-    let mut file = open(path)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    let Some(end) = length.checked_sub(TRAILER_BYTES as u64) else {
-        return Ok(false);
-    };
-    let mut trailer = [0; TRAILER_BYTES];
-    file.seek(SeekFrom::Start(end))?;
-    file.read_exact(&mut trailer)?;
-    let mut head = [0; CONTENTS_HEAD_BYTES];
-    let offset = contents_offset(&trailer);
-    let Some(offset) = offset.filter(|offset| offset.saturating_add(head.len() as u64) <= end)
-    else {
-        return Ok(false);
-    };
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(&mut head)?;
-    let sections = section_count(head).unwrap_or(0);
-    Ok(u64::from(sections).saturating_mul(SECTION_BYTES_MIN) > length)
-}
-
-/// Offset of the table of contents; `None` where these are not the bytes of a trailer.
-fn contents_offset(trailer: &[u8; TRAILER_BYTES]) -> Option<u64> {
-    let rest = trailer.strip_prefix(TRAILER_MAGIC)?;
-    let (_checksum, rest) = rest.split_first_chunk::<16>()?;
-    let (offset, _) = rest.split_first_chunk::<8>()?;
-    Some(u64::from_le_bytes(*offset))
-}
-
-/// How many sections a table of contents names; `None` where these are not the bytes of one.
-fn section_count(head: [u8; CONTENTS_HEAD_BYTES]) -> Option<u32> {
-    let (count, _) = head
-        .strip_prefix(CONTENTS_MAGIC)?
-        .split_first_chunk::<4>()?;
-    Some(u32::from_le_bytes(*count))
 }
 
 fn damaged(path: &Path) -> Fault {

@@ -11,6 +11,7 @@ use crate::{
     envelope,
 };
 
+mod blob;
 mod stall;
 
 /// Entries of a batch: so many that committing one takes a while.
