@@ -50,8 +50,7 @@ impl Before<'_> {
         }
         key.clear();
         identity_key(id, outline.record_type()).encode_into(key);
-        let value = self.view.get(key)?;
-        Ok(value.map(|value| value.sequence))
+        self.view.sequence(key)
     }
 }
 

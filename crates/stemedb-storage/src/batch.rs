@@ -86,7 +86,7 @@ impl Batch {
 
     /// Takes out what an engine that has applied everything up to `done` must still write; `None` if that is nothing.
     ///
-    /// What is of another scope stays.
+    /// Entries come in the order of their keys, and the engine's notes behind them. What is of another scope stays.
     pub(crate) fn take_share(
         &mut self,
         scope: Scope,
@@ -101,10 +101,16 @@ impl Batch {
             writes: Vec::with_capacity(self.entries.len().saturating_add(3)),
             counts,
         };
+        let mut own = Vec::with_capacity(self.entries.len());
         for entry in mem::take(&mut self.entries) {
             if !scope.holds(entry.kind()) {
                 self.entries.push(entry);
             } else if entry.sequence().get() > done {
+                own.push(Some(entry));
+            }
+        }
+        for index in in_order(&own) {
+            if let Some(entry) = own.get_mut(index).and_then(Option::take) {
                 share.put(entry);
             }
         }
@@ -151,6 +157,35 @@ impl Share {
         }
         self.writes.push(entry.into_pair());
     }
+}
+
+/// The places of entries in the order of their keys; of those with one key, in the order in which they are.
+///
+/// Most keys are told apart by a number made of their first bytes: the keys themselves lie all over the memory.
+fn in_order(entries: &[Option<Entry>]) -> impl Iterator<Item = usize> + use<> {
+    let key = |index: usize| {
+        let entry = entries.get(index).and_then(Option::as_ref);
+        entry.map_or(&[][..], Entry::key)
+    };
+    let mut order: Vec<(u128, usize)> = (0..entries.len())
+        .map(|index| (first_bytes(key(index)), index))
+        .collect();
+    order.sort_unstable_by(|(one_bytes, one), (other_bytes, other)| {
+        one_bytes
+            .cmp(other_bytes)
+            .then_with(|| key(*one).cmp(key(*other)))
+            .then(one.cmp(other))
+    });
+    order.into_iter().map(|(_, index)| index)
+}
+
+/// The first bytes of a key as a number, which is lower or greater only where the key is.
+fn first_bytes(key: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    for (place, byte) in bytes.iter_mut().zip(key) {
+        *place = *byte;
+    }
+    u128::from_be_bytes(bytes)
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u64 {

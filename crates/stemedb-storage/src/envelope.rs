@@ -65,14 +65,17 @@ pub(crate) fn seal_behind(
 
 /// Takes the value of `key` out of its envelope.
 pub(crate) fn open(engine: &'static str, key: &[u8], envelope: &[u8]) -> Result<Value> {
-    let sequence = verify(engine, key, envelope)?;
-    let sequence =
-        Sequence::new(sequence).ok_or_else(|| corruption(engine, key, Damage::SequenceZero))?;
     Ok(Value {
-        sequence,
+        sequence: sequence(engine, key, envelope)?,
         arrived_at_ms: number(envelope, ARRIVED_AT).unwrap_or_default(),
         content: content(envelope).to_vec(),
     })
+}
+
+/// Takes the sequence of the value of `key` out of its envelope.
+pub(crate) fn sequence(engine: &'static str, key: &[u8], envelope: &[u8]) -> Result<Sequence> {
+    let sequence = verify(engine, key, envelope)?;
+    Ok(Sequence::new(sequence).ok_or_else(|| corruption(engine, key, Damage::SequenceZero))?)
 }
 
 /// Takes a note that an engine keeps on itself out of its envelope.

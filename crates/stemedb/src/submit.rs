@@ -14,7 +14,9 @@ use crate::outcome::{Outcome, Settle};
 use crate::{Durability, Error, Prepared, Result};
 
 /// Records in flight at most, before a submission waits for the oldest.
-const RECORDS_IN_FLIGHT_MAX: usize = 1 << 20;
+///
+/// So many keep the worker busy for longer than a request takes to come back; more would only take memory.
+const RECORDS_IN_FLIGHT_MAX: usize = 1 << 18;
 /// Bytes of payloads that go into one request of the journal, at most.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 
@@ -274,10 +276,10 @@ impl Inner {
     ) -> Result<Option<Receipt>> {
         key.clear();
         identity_key(prepared.id, prepared.record_type).encode_into(key);
-        let stored = view.get(key)?;
-        Ok(stored.map(|value| Receipt {
+        let stored = view.sequence(key)?;
+        Ok(stored.map(|sequence| Receipt {
             id: prepared.id,
-            sequence: value.sequence,
+            sequence,
             durability: self.durability,
             status: Status::AlreadyStored,
         }))

@@ -182,3 +182,48 @@ fn contradictions_are_refused() {
         );
     }
 }
+
+/// Keys that agree in more bytes than a number holds, one that is the beginning of another, and zero bytes behind where one ends.
+#[test]
+fn entries_come_in_the_order_of_their_keys() {
+    let subject = |subject: &str, predicate: &str, sequence| Key::Subject {
+        subject: subject.into(),
+        predicate: predicate.into(),
+        sequence: seq(sequence),
+    };
+    let keys = [
+        subject("a long name that goes on", "b", 3),
+        subject("a long name that goes on", "b", 2),
+        subject("a long name that goes on", "a", 2),
+        subject("a long name", "a", 1),
+        subject("", "", 1),
+        subject("", "", 2),
+        Key::Quarantine(seq(3)),
+        Key::VoteIndex(ID),
+        Key::Assertion(RecordId::from_bytes([0; 32])),
+        Key::Assertion(ID),
+        Key::Quarantine(seq(1)),
+    ];
+    let entries = keys.iter().map(|key| put(key, 1)).collect();
+    let share = share(&batch(1, 3, entries), Scope::Whole, None).unwrap();
+    let mut expected: Vec<_> = keys.iter().map(Key::encode).collect();
+    expected.sort();
+    let written = share.writes.iter().map(|(key, _)| key.to_vec());
+    assert_eq!(written.take(keys.len()).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn of_entries_with_one_key_the_later_one_stays_the_later() {
+    let origin = Origin {
+        sequence: seq(1),
+        arrived_at_ms: 1,
+    };
+    let contents = (0..50_u8).map(|number| [number]);
+    let entries: Vec<_> = contents
+        .map(|content| Entry::new(&Key::Quarantine(seq(1)), origin, &content).unwrap())
+        .collect();
+    let share = share(&batch(1, 1, entries.clone()), Scope::Stream, None).unwrap();
+    let written = share.writes.iter().map(|(_, envelope)| &envelope[..]);
+    let expected = entries.iter().map(Entry::envelope);
+    assert!(written.take(50).eq(expected));
+}
