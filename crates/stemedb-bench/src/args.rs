@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Where databases are made, on the disk that is to be measured.
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     pub(crate) directory: PathBuf,
+    /// The command that the report names, where a script runs this program; its own by default.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) called: Option<String>,
     /// A few records and a few milliseconds each: whether everything runs, no figures to rely on.
     #[arg(long)]
     pub(crate) quick: bool,

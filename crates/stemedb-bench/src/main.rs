@@ -1,7 +1,7 @@
 //! Benchmarks of `StemeDB`: ours and the peers on the same records in one run, interleaved, several times.
 //!
-//! `cargo run --release -p stemedb-bench` prints tables of medians with their spread, and for each goal what was measured.
-//! What stands in `docs/BENCHMARKS.md` is made by it.
+//! It prints tables of medians with their spread, and for each goal what was measured. `scripts/bench.sh` builds it as a release is
+//! built, and writes `docs/BENCHMARKS.md` with it.
 
 use std::process::ExitCode;
 

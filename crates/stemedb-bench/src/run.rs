@@ -59,12 +59,9 @@ fn runtime() -> Result<Runtime> {
 fn setting(options: &Options, peers: &Peers) -> Setting {
     let mut versions = peers.versions();
     versions.insert("sqlite".to_owned(), sqlite::Database::version().to_owned());
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let own = || std::env::args().collect::<Vec<_>>().join(" ");
     Setting {
-        command: format!(
-            "cargo run --release -p stemedb-bench -- {}",
-            arguments.join(" ")
-        ),
+        command: options.called.clone().unwrap_or_else(own),
         date: clock::today(),
         rounds: options.rounds,
         records: options.records,

@@ -16,6 +16,8 @@ use stemedb_core::{
     Timestamp, Vote, Weight,
 };
 
+use crate::apply::Outline;
+
 #[derive(Archive, Serialize, Debug)]
 pub(crate) struct StoredAssertion<'a> {
     subject: Text<'a>,
@@ -167,6 +169,13 @@ impl<'a> From<&'a Epoch> for StoredEpoch<'a> {
 }
 
 impl ArchivedStoredAssertion<'_> {
+    pub(crate) fn outline(&self) -> Outline<'_> {
+        Outline::Assertion {
+            subject: self.subject.as_str(),
+            predicate: self.predicate.as_str(),
+        }
+    }
+
     pub(crate) fn to_record(&self) -> Result<Assertion, Invalid> {
         let subject = Subject::new(self.subject.as_str())?;
         let predicate = Predicate::new(self.predicate.as_str())?;
@@ -228,6 +237,12 @@ impl ArchivedStoredLifecycle {
 }
 
 impl ArchivedStoredVote<'_> {
+    pub(crate) fn outline(&self) -> Outline<'_> {
+        Outline::Vote {
+            assertion: RecordId::from_bytes(self.assertion),
+        }
+    }
+
     pub(crate) fn to_record(&self) -> Result<Vote, Invalid> {
         let mut vote = Vote::new(
             RecordId::from_bytes(self.assertion),

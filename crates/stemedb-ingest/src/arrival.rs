@@ -10,6 +10,11 @@ use stemedb_core::{RecordId, Sequence};
 pub(crate) struct Arrivals(HashMap<RecordId, Sequence, Seeds>);
 
 impl Arrivals {
+    /// No ids, and room for so many.
+    pub(crate) fn with_room_for(ids: usize) -> Self {
+        Self(HashMap::with_capacity_and_hasher(ids, Seeds::default()))
+    }
+
     /// The sequence under which `id` arrived first; that is `otherwise` where it was not met before.
     pub(crate) fn first(&mut self, id: RecordId, otherwise: Sequence) -> Sequence {
         *self.0.entry(id).or_insert(otherwise)

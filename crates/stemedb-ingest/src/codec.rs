@@ -9,6 +9,7 @@ use rkyv::{Portable, Serialize};
 use stemedb_core::{Assertion, Epoch, Invalid, Record, Vote};
 
 use crate::RecordType;
+use crate::apply::Outline;
 use crate::archive::{
     ArchivedStoredAssertion, ArchivedStoredEpoch, ArchivedStoredVote, StoredAssertion, StoredEpoch,
     StoredVote,
@@ -155,6 +156,27 @@ pub fn deserialize(payload: &[u8]) -> Result<Record, Undecodable> {
         aligned.extend_from_slice(archive);
         read(record_type, &aligned)
     }
+}
+
+/// The outline of a record that this process has serialized: the fields are within their limits, and only the archive is checked.
+///
+/// `None` where it cannot be told without a copy, or there is none: [`deserialize`] tells what it is.
+pub(crate) fn outline(payload: &[u8]) -> Option<Outline<'_>> {
+    let ([first, reserved @ ..], archive) = payload.split_first_chunk::<PAYLOAD_HEADER_BYTES>()?;
+    let is_aligned = archive.as_ptr().align_offset(ARCHIVE_ALIGNMENT_BYTES) == 0;
+    if !is_aligned || reserved.iter().any(|byte| *byte != 0) {
+        return None;
+    }
+    Some(match RecordType::from_byte(*first)? {
+        RecordType::Assertion => access::<ArchivedStoredAssertion<'_>>(archive)
+            .ok()?
+            .outline(),
+        RecordType::Vote => access::<ArchivedStoredVote<'_>>(archive).ok()?.outline(),
+        RecordType::Epoch => {
+            access::<ArchivedStoredEpoch<'_>>(archive).ok()?;
+            Outline::Epoch
+        }
+    })
 }
 
 fn read(record_type: RecordType, archive: &[u8]) -> Result<Record, Undecodable> {

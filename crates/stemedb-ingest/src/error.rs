@@ -31,6 +31,12 @@ pub enum Error {
         /// What it said.
         message: String,
     },
+    /// A record is not what was announced of it: whoever announced it has erred, or memory has. Nothing of its batch was applied.
+    #[error("record {sequence} is not the new record that was announced")]
+    Announced {
+        /// Its sequence.
+        sequence: u64,
+    },
     /// The worker was stopped before it had applied that much.
     #[error("the ingest worker is stopped")]
     Stopped,

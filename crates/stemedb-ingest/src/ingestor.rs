@@ -12,6 +12,7 @@ use stemedb_storage::KVStore;
 use stemedb_wal::{Interrupt, Journal, JournalWatch};
 use tokio::sync::Mutex;
 
+use crate::announced::Announcements;
 use crate::options::BEHIND_BYTES_MIN;
 use crate::progress::{Applied, Counters, Health, Progress};
 use crate::{Error, IngestWorker, Options};
@@ -28,6 +29,7 @@ pub struct Ingestor {
     store: Arc<dyn KVStore>,
     options: Options,
     progress: Arc<Progress>,
+    announcements: Arc<Announcements>,
     stopping: Arc<Stopping>,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -77,6 +79,7 @@ impl Ingestor {
             store,
             options,
             progress: Arc::default(),
+            announcements: Arc::default(),
             stopping: Arc::default(),
             thread: None,
         }
@@ -97,6 +100,7 @@ impl Ingestor {
             store: Arc::clone(&self.store),
             options: self.options.clone(),
             progress: Arc::clone(&self.progress),
+            announcements: Arc::clone(&self.announcements),
             stopping: Arc::clone(&self.stopping),
         };
         let thread = std::thread::Builder::new().name("stemedb-ingest".to_owned());
@@ -117,6 +121,12 @@ impl Ingestor {
         }
         let error = Error::Start(Arc::new(error));
         self.progress.end(Health::Failed(error.clone()), &error);
+    }
+
+    /// Where whoever appends tells the worker what is known of the records already.
+    #[must_use]
+    pub fn announcements(&self) -> Arc<Announcements> {
+        Arc::clone(&self.announcements)
     }
 
     /// Waits until the record with this sequence is applied and readable; with 0, until the store can be read at all.
@@ -177,6 +187,7 @@ struct Job {
     store: Arc<dyn KVStore>,
     options: Options,
     progress: Arc<Progress>,
+    announcements: Arc<Announcements>,
     stopping: Arc<Stopping>,
 }
 
@@ -222,11 +233,13 @@ impl Job {
             store,
             options,
             progress,
+            announcements,
             stopping,
             ..
         } = self;
         let start = || IngestWorker::new(watch, store, options.clone(), progress);
         let mut worker = caught(start).inspect_err(|_| refuse_appends(watch, &options))?;
+        worker.hear(announcements);
         stopping.register(worker.interrupt());
         let result = caught(|| worker.run());
         worker.end(&result);

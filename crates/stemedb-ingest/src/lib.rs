@@ -87,6 +87,7 @@
 //! # }
 //! ```
 
+mod announced;
 mod apply;
 mod archive;
 mod arrival;
@@ -102,7 +103,8 @@ mod source;
 mod work;
 mod worker;
 
-pub use apply::{BatchBuilder, Checked, entries, identity_key};
+pub use announced::Announcements;
+pub use apply::{BatchBuilder, Checked, Chunk, Outline, identity_key};
 pub use codec::{
     PAYLOAD_HEADER_BYTES, SerializeError, Undecodable, deserialize, serialize, serialize_assertion,
     serialize_checked, serialize_epoch, serialize_vote,

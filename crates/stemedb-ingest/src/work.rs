@@ -6,6 +6,8 @@ use rayon::ThreadPool;
 use stemedb_storage::{Batch, Cursor, Snapshot};
 use stemedb_wal::{Group, Mark};
 
+use crate::Error;
+use crate::announced::Announcement;
 use crate::apply::BatchBuilder;
 use crate::arrival::Arrivals;
 use crate::prepare::{Before, CHUNK_RECORDS, prepare};
@@ -15,6 +17,8 @@ use crate::worker::cursor;
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) groups: Vec<Group>,
+    /// What was announced of their records.
+    pub(crate) announcements: Vec<Announcement>,
     pub(crate) records: u64,
     /// Bytes of these groups and all before them.
     pub(crate) passed_bytes: u64,
@@ -51,12 +55,13 @@ impl Taken {
         pool: &ThreadPool,
         view: &Arc<dyn Snapshot>,
         applying: &Arrivals,
-    ) -> stemedb_storage::Result<Work> {
+    ) -> Result<Work, Error> {
         let view = view.as_ref();
-        let prepared = prepare(pool, &self.groups, Before { view, applying })?;
-        let mut builder = BatchBuilder::default();
-        for (checked, stored) in prepared {
-            builder.push(checked, stored);
+        let prepared = prepare(pool, self, Before { view, applying })?;
+        let records = usize::try_from(self.records).unwrap_or_default();
+        let mut builder = BatchBuilder::with_room_for(records);
+        for chunk in prepared {
+            builder.push(chunk);
         }
         let bytes = builder.bytes();
         let end = self.groups.iter().rev().find_map(Group::mark);

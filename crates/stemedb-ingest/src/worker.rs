@@ -15,8 +15,9 @@ use std::time::Duration;
 use rayon::ThreadPool;
 use stemedb_core::Sequence;
 use stemedb_storage::{Cursor, KVStore};
-use stemedb_wal::{Consumer, Interrupt, JournalReader, JournalWatch, Mark, Wake};
+use stemedb_wal::{Consumer, Group, Interrupt, JournalReader, JournalWatch, Mark, Wake};
 
+use crate::announced::Announcements;
 use crate::arrival::Arrivals;
 use crate::options::Options;
 use crate::progress::{Health, Progress};
@@ -31,6 +32,7 @@ pub struct IngestWorker<S = JournalReader> {
     options: Options,
     pool: Arc<ThreadPool>,
     progress: Arc<Progress>,
+    announcements: Arc<Announcements>,
     consumer: Option<Consumer>,
     /// Whether the store shows what is applied: only once the whole journal is.
     is_published: bool,
@@ -76,6 +78,11 @@ impl IngestWorker {
         Ok(worker)
     }
 
+    /// Goes by what is announced there.
+    pub(crate) fn hear(&mut self, announcements: Arc<Announcements>) {
+        self.announcements = announcements;
+    }
+
     /// A handle that ends [`run`](Self::run).
     pub(crate) fn interrupt(&self) -> Interrupt {
         self.source.interrupt()
@@ -113,6 +120,7 @@ impl<S: Source> IngestWorker<S> {
             options,
             pool: Arc::new(pool),
             progress,
+            announcements: Arc::default(),
             consumer: None,
             is_published: false,
             applied,
@@ -189,7 +197,7 @@ impl<S: Source> IngestWorker<S> {
             // Invariant: the scope ends when what it spawned has ended, or with its panic.
             let mut next = Err(Error::Stopped);
             let applied = pool.in_place_scope(|scope| {
-                scope.spawn(|_| next = prepare().map_err(Error::from));
+                scope.spawn(|_| next = prepare());
                 self.apply(ready)
             });
             applied?;
@@ -261,8 +269,11 @@ impl<S: Source> IngestWorker<S> {
             bytes += group.header().group_bytes();
             groups.push(group);
         }
+        let last = groups.iter().rev().find_map(Group::mark);
+        let announcements = last.map(|last| self.announcements.take_upto(last.sequence));
         Taken {
             groups,
+            announcements: announcements.unwrap_or_default(),
             records,
             passed_bytes: self.source.passed_bytes(),
         }

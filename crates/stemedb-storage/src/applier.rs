@@ -79,8 +79,8 @@ impl Progress {
     }
 
     /// What the engine must still write of the batch.
-    fn share(&self, batch: &Batch, scope: Scope) -> Result<Option<Share>> {
-        batch.share(scope, self.covered.as_ref(), self.counts)
+    fn share(&self, batch: &mut Batch, scope: Scope) -> Option<Share> {
+        batch.take_share(scope, self.covered.as_ref(), self.counts)
     }
 
     fn commit(&mut self, engine: &Guarded, share: Share, cursor: Cursor) -> Result<()> {
@@ -127,19 +127,19 @@ impl Applier {
         })
     }
 
-    pub(crate) fn apply(&self, batch: &Batch) -> Result<()> {
+    pub(crate) fn apply(&self, mut batch: Batch) -> Result<()> {
         self.fuse.check()?;
         batch.check()?;
         let mut guard = self.lock();
         let standing = &mut *guard;
-        // Every check and every encoding comes before the first write, so that a refusal leaves all as it was.
-        standing.stream.check(self.stream.name(), batch)?;
-        let of_stream = standing.stream.share(batch, self.stream_scope())?;
-        let mut of_small = None;
+        // Every check comes before the first write, so that a refusal leaves all as it was.
+        standing.stream.check(self.stream.name(), &batch)?;
         if let (Some(small), Some(progress)) = (&self.small, &standing.small) {
-            progress.check(small.name(), batch)?;
-            of_small = progress.share(batch, Scope::Small)?;
+            progress.check(small.name(), &batch)?;
         }
+        let of_stream = standing.stream.share(&mut batch, self.stream_scope());
+        let of_small = standing.small.as_ref();
+        let of_small = of_small.and_then(|progress| progress.share(&mut batch, Scope::Small));
         if let Some(share) = of_stream {
             standing
                 .stream

@@ -1,28 +1,18 @@
 //! A batch: what one run of the ingest worker adds to a store, and the share of it that an engine gets.
 
+use std::mem;
+
 use stemedb_core::Sequence;
 
 use crate::{
     cursor::{Counts, Cursor, reached},
     engine::Pair,
+    entry::Entry,
     envelope,
     error::{BatchFault, Error, Result},
     key::{self, Key, KeyKind, MetaKey, Role},
     meta,
 };
-
-/// One entry to be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Put {
-    /// Where it is stored. A key is written once: its content never changes.
-    pub key: Key,
-    /// The record it comes from.
-    pub sequence: Sequence,
-    /// When that record arrived: Unix milliseconds.
-    pub arrived_at_ms: u64,
-    /// What is stored.
-    pub content: Vec<u8>,
-}
 
 /// Everything that the records `first..=cursor.sequence` of the journal add to a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +22,7 @@ pub struct Batch {
     /// The last group that the batch covers: its sequence is the last record of the batch.
     pub cursor: Cursor,
     /// The entries, in any order.
-    pub puts: Vec<Put>,
+    pub entries: Vec<Entry>,
     /// The records whose id was there already.
     pub duplicates: Vec<Sequence>,
 }
@@ -82,39 +72,46 @@ impl Batch {
         if last < self.first {
             return Err(invalid(BatchFault::EndsBeforeItBegins));
         }
-        let sequences = self.puts.iter().map(|put| put.sequence);
+        let sequences = self.entries.iter().map(Entry::sequence);
         for sequence in sequences.chain(self.duplicates.iter().copied()) {
             if sequence < self.first || sequence > last {
                 return Err(invalid(BatchFault::Outside(sequence)));
             }
         }
-        for put in &self.puts {
-            if put.key.kind().is_internal() {
-                return Err(invalid(BatchFault::InternalKey));
-            }
-            put.key.check()?;
+        if self.entries.iter().any(|entry| entry.kind().is_internal()) {
+            return Err(invalid(BatchFault::InternalKey));
         }
         Ok(())
     }
 
-    /// Returns what an engine that has applied everything up to `done` must still write, or `None` if that is nothing.
-    pub(crate) fn share(
-        &self,
+    /// Takes out what an engine that has applied everything up to `done` must still write; `None` if that is nothing.
+    ///
+    /// Entries come in the order of their keys, and the engine's notes behind them. What is of another scope stays.
+    pub(crate) fn take_share(
+        &mut self,
         scope: Scope,
         done: Option<&Cursor>,
         counts: Counts,
-    ) -> Result<Option<Share>> {
+    ) -> Option<Share> {
         let done = reached(done);
         if self.cursor.sequence.get() <= done {
-            return Ok(None);
+            return None;
         }
         let mut share = Share {
-            writes: Vec::with_capacity(self.puts.len().saturating_add(3)),
+            writes: Vec::with_capacity(self.entries.len().saturating_add(3)),
             counts,
         };
-        for put in &self.puts {
-            if put.sequence.get() > done && scope.holds(put.key.kind()) {
-                share.put(put)?;
+        let mut own = Vec::with_capacity(self.entries.len());
+        for entry in mem::take(&mut self.entries) {
+            if !scope.holds(entry.kind()) {
+                self.entries.push(entry);
+            } else if entry.sequence().get() > done {
+                own.push(Some(entry));
+            }
+        }
+        for index in in_order(&own) {
+            if let Some(entry) = own.get_mut(index).and_then(Option::take) {
+                share.put(entry);
             }
         }
         if scope.has_chain() {
@@ -125,7 +122,7 @@ impl Batch {
             share.counts.duplicates = share.counts.duplicates.saturating_add(count(duplicates));
             share.writes.push(self.link(done));
         } else if share.writes.is_empty() {
-            return Ok(None);
+            return None;
         }
         share
             .writes
@@ -133,7 +130,7 @@ impl Batch {
         share
             .writes
             .push(meta::entry(MetaKey::Cursor, &self.cursor.encode()));
-        Ok(Some(share))
+        Some(share)
     }
 
     /// The batch's link in the chain of applied batches.
@@ -142,26 +139,53 @@ impl Batch {
         let next = Sequence::new(done.saturating_add(1)).unwrap_or(self.first);
         let key = Key::Batch(self.first.max(next)).encode();
         let envelope = envelope::seal(&key, last, 0, &last.to_le_bytes());
-        (key, envelope)
+        (key.into(), envelope.into())
     }
 }
 
 impl Share {
-    fn put(&mut self, put: &Put) -> Result<()> {
-        let key = put.key.encode();
-        key::check_bytes(&key)?;
-        let envelope = envelope::seal(&key, put.sequence.get(), put.arrived_at_ms, &put.content);
-        self.writes.push((key, envelope));
-        let counted = match put.key.kind() {
-            KeyKind::Assertion => &mut self.counts.assertions,
-            KeyKind::VoteIndex => &mut self.counts.votes,
-            KeyKind::Epoch => &mut self.counts.epochs,
-            KeyKind::Quarantine => &mut self.counts.quarantined,
-            KeyKind::Vote | KeyKind::Subject | KeyKind::Batch | KeyKind::Meta => return Ok(()),
+    fn put(&mut self, entry: Entry) {
+        let counted = match entry.kind() {
+            KeyKind::Assertion => Some(&mut self.counts.assertions),
+            KeyKind::VoteIndex => Some(&mut self.counts.votes),
+            KeyKind::Epoch => Some(&mut self.counts.epochs),
+            KeyKind::Quarantine => Some(&mut self.counts.quarantined),
+            KeyKind::Vote | KeyKind::Subject | KeyKind::Batch | KeyKind::Meta => None,
         };
-        *counted = counted.saturating_add(1);
-        Ok(())
+        if let Some(counted) = counted {
+            *counted = counted.saturating_add(1);
+        }
+        self.writes.push(entry.into_pair());
     }
+}
+
+/// The places of entries in the order of their keys; of those with one key, in the order in which they are.
+///
+/// Most keys are told apart by a number made of their first bytes: the keys themselves lie all over the memory.
+fn in_order(entries: &[Option<Entry>]) -> impl Iterator<Item = usize> + use<> {
+    let key = |index: usize| {
+        let entry = entries.get(index).and_then(Option::as_ref);
+        entry.map_or(&[][..], Entry::key)
+    };
+    let mut order: Vec<(u128, usize)> = (0..entries.len())
+        .map(|index| (first_bytes(key(index)), index))
+        .collect();
+    order.sort_unstable_by(|(one_bytes, one), (other_bytes, other)| {
+        one_bytes
+            .cmp(other_bytes)
+            .then_with(|| key(*one).cmp(key(*other)))
+            .then(one.cmp(other))
+    });
+    order.into_iter().map(|(_, index)| index)
+}
+
+/// The first bytes of a key as a number, which is lower or greater only where the key is.
+fn first_bytes(key: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    for (place, byte) in bytes.iter_mut().zip(key) {
+        *place = *byte;
+    }
+    u128::from_be_bytes(bytes)
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u64 {

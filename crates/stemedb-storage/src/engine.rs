@@ -49,13 +49,10 @@ pub use self::{
 };
 
 /// Key and envelope.
-pub type Pair = (Vec<u8>, Vec<u8>);
-
-/// Key and envelope, as they are read.
-pub type Found = (Bytes, Bytes);
+pub type Pair = (Bytes, Bytes);
 
 /// What is found, in the order of the keys.
-pub type Pairs = Box<dyn Iterator<Item = Result<Found, Fault>> + Send>;
+pub type Pairs = Box<dyn Iterator<Item = Result<Pair, Fault>> + Send>;
 
 /// A range of keys.
 #[derive(Clone, Debug)]

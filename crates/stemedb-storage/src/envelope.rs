@@ -39,25 +39,43 @@ pub struct Value {
 ///
 /// A sequence of 0 stands for "no record": only an engine's notes on itself carry it.
 pub(crate) fn seal(key: &[u8], sequence: u64, arrived_at_ms: u64, content: &[u8]) -> Vec<u8> {
-    let mut envelope = Vec::with_capacity(CONTENT_AT.saturating_add(content.len()));
-    envelope.extend_from_slice(&sequence.to_le_bytes());
-    envelope.extend_from_slice(&arrived_at_ms.to_le_bytes());
-    let checksum = checksum(key, &envelope, content);
-    envelope.extend_from_slice(&checksum.to_le_bytes());
-    envelope.extend_from_slice(content);
-    envelope
+    let mut bytes = key.to_vec();
+    seal_behind(&mut bytes, 0, (sequence, arrived_at_ms), content);
+    bytes.split_off(key.len())
+}
+
+/// Puts `content` into an envelope for the key that stands at the end of `bytes`, from `key_at` on, and the envelope behind it.
+pub(crate) fn seal_behind(
+    bytes: &mut Vec<u8>,
+    key_at: usize,
+    (sequence, arrived_at_ms): (u64, u64),
+    content: &[u8],
+) {
+    let envelope_at = bytes.len();
+    bytes.reserve(CONTENT_AT.saturating_add(content.len()));
+    bytes.extend_from_slice(&sequence.to_le_bytes());
+    bytes.extend_from_slice(&arrived_at_ms.to_le_bytes());
+    // What the checksum is over stands in one piece as long as it is not there itself.
+    bytes.extend_from_slice(content);
+    let checksum = xxh3_64(bytes.get(key_at..).unwrap_or_default()).to_le_bytes();
+    bytes.extend_from_slice(&checksum);
+    let behind = bytes.get_mut(envelope_at.saturating_add(CHECKSUM_AT)..);
+    behind.unwrap_or_default().rotate_right(checksum.len());
 }
 
 /// Takes the value of `key` out of its envelope.
 pub(crate) fn open(engine: &'static str, key: &[u8], envelope: &[u8]) -> Result<Value> {
-    let sequence = verify(engine, key, envelope)?;
-    let sequence =
-        Sequence::new(sequence).ok_or_else(|| corruption(engine, key, Damage::SequenceZero))?;
     Ok(Value {
-        sequence,
+        sequence: sequence(engine, key, envelope)?,
         arrived_at_ms: number(envelope, ARRIVED_AT).unwrap_or_default(),
         content: content(envelope).to_vec(),
     })
+}
+
+/// Takes the sequence of the value of `key` out of its envelope.
+pub(crate) fn sequence(engine: &'static str, key: &[u8], envelope: &[u8]) -> Result<Sequence> {
+    let sequence = verify(engine, key, envelope)?;
+    Ok(Sequence::new(sequence).ok_or_else(|| corruption(engine, key, Damage::SequenceZero))?)
 }
 
 /// Takes a note that an engine keeps on itself out of its envelope.

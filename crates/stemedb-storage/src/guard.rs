@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    engine::{Bytes, Engine, Fault, Found, Isolation, Level, Pair, Pairs, Range, Reader},
+    engine::{Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader},
     error::{Corruption, Damage, EngineError, Error, RebuildReason, Result},
     watchdog::{Operation, Stall, StallLimits, Watched},
 };
@@ -219,7 +219,7 @@ impl GuardedPairs {
 }
 
 impl Iterator for GuardedPairs {
-    type Item = Result<Found>;
+    type Item = Result<Pair>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let pairs = self.pairs.as_mut()?;

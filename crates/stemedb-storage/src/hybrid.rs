@@ -126,7 +126,7 @@ impl KVStore for HybridStore {
     }
 
     fn apply(&self, batch: Batch) -> Result<()> {
-        self.applier.apply(&batch)
+        self.applier.apply(batch)
     }
 
     fn publish(&self) -> Result<()> {

@@ -19,6 +19,8 @@ const SEQUENCE_BYTES: usize = 8;
 const TAG_BYTES: usize = 2;
 /// Ends a subject and a predicate inside a key.
 const END: u8 = 0;
+/// Room that most keys need.
+const KEY_BYTES_COMMON: usize = 80;
 const VOTE_BYTES: usize = TAG_BYTES + ID_BYTES + 1 + ID_BYTES;
 
 /// Names one entry of a store.
@@ -198,31 +200,31 @@ impl Key {
     /// Returns the bytes under which an engine stores the entry.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let tag = self.kind().tag();
+        let mut bytes = Vec::with_capacity(KEY_BYTES_COMMON);
+        self.encode_into(&mut bytes);
+        bytes
+    }
+
+    /// Adds the bytes under which an engine stores the entry to `bytes`.
+    pub fn encode_into(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.kind().tag());
         match self {
-            Self::Assertion(id) | Self::VoteIndex(id) => [&tag[..], id.as_bytes()].concat(),
-            // Each key is one allocation: millions of them are made.
+            Self::Assertion(id) | Self::VoteIndex(id) => bytes.extend_from_slice(id.as_bytes()),
             Self::Vote { assertion, vote } => {
-                [&tag[..], assertion.as_bytes(), b":", vote.as_bytes()].concat()
+                bytes.extend_from_slice(assertion.as_bytes());
+                bytes.push(b':');
+                bytes.extend_from_slice(vote.as_bytes());
             }
-            Self::Epoch(id) => [&tag[..], id.to_string().as_bytes()].concat(),
+            Self::Epoch(id) => bytes.extend_from_slice(id.to_string().as_bytes()),
             Self::Subject {
                 subject,
                 predicate,
                 sequence,
-            } => [
-                &tag[..],
-                subject.as_bytes(),
-                &[END],
-                predicate.as_bytes(),
-                &[END],
-                &sequence.get().to_be_bytes(),
-            ]
-            .concat(),
+            } => names_into((subject, predicate, *sequence), bytes),
             Self::Quarantine(sequence) | Self::Batch(sequence) => {
-                [&tag[..], &sequence.get().to_be_bytes()].concat()
+                bytes.extend_from_slice(&sequence.get().to_be_bytes());
             }
-            Self::Meta(meta) => [&tag[..], meta.name().as_bytes()].concat(),
+            Self::Meta(meta) => bytes.extend_from_slice(meta.name().as_bytes()),
         }
     }
 
@@ -237,16 +239,14 @@ impl Key {
 
     /// Whether a store may be asked to hold this key.
     pub(crate) fn check(&self) -> Result<()> {
-        if let Self::Subject {
-            subject, predicate, ..
-        } = self
-            && (subject.contains('\0') || predicate.contains('\0'))
-        {
-            return Err(Error::MalformedKey {
-                key: self.to_string(),
-            });
+        match self {
+            Self::Subject {
+                subject,
+                predicate,
+                sequence,
+            } => check_names(subject, predicate, *sequence),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -334,6 +334,35 @@ pub fn text(bytes: &[u8]) -> String {
     bytes.iter().fold(String::from("0x"), |mut text, byte| {
         write!(text, "{byte:02x}").map_or_else(|_| String::new(), |()| text)
     })
+}
+
+/// Refuses names that would end within a key.
+pub(crate) fn check_names(subject: &str, predicate: &str, sequence: Sequence) -> Result<()> {
+    if subject.contains('\0') || predicate.contains('\0') {
+        let key = Key::Subject {
+            subject: subject.to_owned(),
+            predicate: predicate.to_owned(),
+            sequence,
+        };
+        return Err(Error::MalformedKey {
+            key: key.to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// Adds the bytes of a [`Key::Subject`] to `bytes`.
+pub(crate) fn subject_into(fields: (&str, &str, Sequence), bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&KeyKind::Subject.tag());
+    names_into(fields, bytes);
+}
+
+fn names_into((subject, predicate, sequence): (&str, &str, Sequence), bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(subject.as_bytes());
+    bytes.push(END);
+    bytes.extend_from_slice(predicate.as_bytes());
+    bytes.push(END);
+    bytes.extend_from_slice(&sequence.get().to_be_bytes());
 }
 
 /// Refuses keys that would make an engine panic.

@@ -40,19 +40,14 @@
 //!
 //! ```
 //! use stemedb_core::{RecordId, Sequence};
-//! use stemedb_storage::{Batch, Cursor, HybridStore, KVStore, Key, Put, key};
+//! use stemedb_storage::{Batch, Cursor, Entry, HybridStore, KVStore, Key, Origin, key};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path();
 //! let store = HybridStore::open(path)?;
 //! let id = RecordId::from_bytes([7; 32]);
-//! let entry = |key: Key, content: &[u8]| Put {
-//!     key,
-//!     sequence: Sequence::FIRST,
-//!     arrived_at_ms: 1_767_225_600_000,
-//!     content: content.to_vec(),
-//! };
+//! let origin = Origin { sequence: Sequence::FIRST, arrived_at_ms: 1_767_225_600_000 };
 //! let subject = Key::Subject {
 //!     subject: "Eiffel Tower".into(),
 //!     predicate: "height".into(),
@@ -61,7 +56,10 @@
 //! store.apply(Batch {
 //!     first: Sequence::FIRST,
 //!     cursor: Cursor { journal: [1; 16], sequence: Sequence::FIRST, group: 1, group_hash: [2; 32] },
-//!     puts: vec![entry(Key::Assertion(id), b"330 m"), entry(subject, id.as_bytes())],
+//!     entries: vec![
+//!         Entry::new(&Key::Assertion(id), origin, b"330 m")?,
+//!         Entry::new(&subject, origin, id.as_bytes())?,
+//!     ],
 //!     duplicates: Vec::new(),
 //! })?;
 //!
@@ -88,6 +86,7 @@ mod batch;
 mod cursor;
 mod directory;
 pub mod engine;
+mod entry;
 mod envelope;
 mod error;
 mod guard;
@@ -103,8 +102,9 @@ mod store;
 mod view;
 mod watchdog;
 
-pub use batch::{Batch, Put};
+pub use batch::Batch;
 pub use cursor::{Counts, Cursor, EngineCursor};
+pub use entry::{Entry, Origin, Sealer};
 pub use envelope::{ENVELOPE_BYTES, Value};
 pub use error::{
     BatchFault, Corruption, Damage, EngineError, Error, RebuildReason, Result, Versioned,

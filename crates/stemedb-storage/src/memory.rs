@@ -60,7 +60,7 @@ impl KVStore for MemoryStore {
     }
 
     fn apply(&self, batch: Batch) -> Result<()> {
-        self.applier.apply(&batch)
+        self.applier.apply(batch)
     }
 
     fn publish(&self) -> Result<()> {

@@ -90,7 +90,7 @@ impl Notes {
 pub(crate) fn entry(meta: MetaKey, content: &[u8]) -> Pair {
     let key = Key::Meta(meta).encode();
     let envelope = envelope::seal(&key, 0, 0, content);
-    (key, envelope)
+    (key.into(), envelope.into())
 }
 
 fn note<T>(

@@ -80,7 +80,7 @@ impl KVStore for SledStore {
     }
 
     fn apply(&self, batch: Batch) -> Result<()> {
-        self.applier.apply(&batch)
+        self.applier.apply(batch)
     }
 
     fn publish(&self) -> Result<()> {

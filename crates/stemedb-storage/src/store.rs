@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use stemedb_core::Sequence;
+
 use crate::{
     batch::Batch,
     cursor::{Counts, Cursor, EngineCursor},
@@ -169,6 +171,15 @@ pub trait Snapshot: Debug + Send + Sync {
     ///
     /// `Corruption`, `EngineFailed`, `EmptyKey`, `KeyTooLong`.
     fn get(&self, key: &[u8]) -> Result<Option<Value>>;
+
+    /// Reads from which record an entry comes; its content is verified as [`get`](Self::get) does it.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    fn sequence(&self, key: &[u8]) -> Result<Option<Sequence>> {
+        Ok(self.get(key)?.map(|value| value.sequence))
+    }
 
     /// Reads the entries whose keys begin with `prefix`, from `start` on.
     ///

@@ -2,6 +2,8 @@
 
 use std::{iter, ops::Bound, sync::Arc};
 
+use stemedb_core::Sequence;
+
 use crate::{
     cursor::{Counts, Cursor, reached},
     engine::{Isolation, Range},
@@ -22,12 +24,28 @@ pub(crate) struct View {
     pub(crate) cursor: Option<Cursor>,
 }
 
+/// Verifies the envelope that an engine gave for a key, and takes something out of it.
+type Take<T> = fn(&'static str, &[u8], &[u8]) -> Result<T>;
+
 impl View {
     fn reader(&self, kind: KeyKind) -> &GuardedReader {
         match (key::engine(kind), &self.small) {
             (Role::Small, Some(small)) => small,
             _ => &self.stream,
         }
+    }
+
+    /// Takes out of the envelope under a key what is asked for, if there is one, whatever its sequence.
+    fn read<T>(&self, key: &[u8], take: Take<T>) -> Result<Option<T>> {
+        key::check_bytes(key)?;
+        let Some(kind) = KeyKind::of(key).filter(|kind| !kind.is_internal()) else {
+            return Ok(None);
+        };
+        let reader = self.reader(kind);
+        let envelope = reader.get(key)?;
+        envelope
+            .map(|envelope| take(reader.engine(), key, &envelope))
+            .transpose()
     }
 
     /// The highest sequence that this view shows.
@@ -41,16 +59,13 @@ impl View {
 
 impl Snapshot for View {
     fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        key::check_bytes(key)?;
-        let Some(kind) = KeyKind::of(key).filter(|kind| !kind.is_internal()) else {
-            return Ok(None);
-        };
-        let reader = self.reader(kind);
-        let Some(envelope) = reader.get(key)? else {
-            return Ok(None);
-        };
-        let value = envelope::open(reader.engine(), key, &envelope)?;
-        Ok(Some(value).filter(|value| value.sequence.get() <= self.horizon()))
+        let value = self.read(key, envelope::open)?;
+        Ok(value.filter(|value| value.sequence.get() <= self.horizon()))
+    }
+
+    fn sequence(&self, key: &[u8]) -> Result<Option<Sequence>> {
+        let sequence = self.read(key, envelope::sequence)?;
+        Ok(sequence.filter(|sequence| sequence.get() <= self.horizon()))
     }
 
     fn scan(&self, prefix: &[u8], start: Bound<&[u8]>) -> Result<Scan> {

@@ -31,7 +31,8 @@ struct Spot {
 #[derive(Debug)]
 struct Request {
     outcome: Arc<Outcome>,
-    ids: Vec<RecordId>,
+    /// Complete when the lock is released under which the request began; shared from then on.
+    ids: Arc<Vec<RecordId>>,
 }
 
 /// An id is a hash already: its first bytes are taken as they are.
@@ -100,7 +101,7 @@ impl Flight {
         let outcome = Arc::new(Outcome::default());
         self.requests.push_back(Request {
             outcome: Arc::clone(&outcome),
-            ids: Vec::new(),
+            ids: Arc::default(),
         });
         outcome
     }
@@ -115,9 +116,16 @@ impl Flight {
             request: self.first_request + later,
             index: request.ids.len() as u64,
         };
-        request.ids.push(id);
+        Arc::make_mut(&mut request.ids).push(id);
         self.spots.insert(id, spot);
         spot.index
+    }
+
+    /// The ids of each of the requests that were begun last, so many of them, in the order of their records.
+    pub(crate) fn ids_of_last(&self, requests: usize) -> impl Iterator<Item = Arc<Vec<RecordId>>> {
+        let before = self.requests.len().saturating_sub(requests);
+        let last = self.requests.iter().skip(before);
+        last.map(|request| Arc::clone(&request.ids))
     }
 
     /// Forgets the requests whose records are readable, and those that failed.
@@ -137,11 +145,11 @@ impl Flight {
             let Some(over) = self.requests.pop_front() else {
                 break;
             };
-            for id in over.ids {
+            for id in over.ids.iter() {
                 // A record whose append failed may be in flight again, with another request.
                 let is_same = |spot: &Spot| spot.request == self.first_request;
-                if self.spots.get(&id).is_some_and(is_same) {
-                    self.spots.remove(&id);
+                if self.spots.get(id).is_some_and(is_same) {
+                    self.spots.remove(id);
                 }
             }
             self.first_request += 1;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stemedb_core::{RecordId, Sequence};
 use stemedb_ingest::identity_key;
 use stemedb_storage::Snapshot;
-use stemedb_wal::{Appended, Trust};
+use stemedb_wal::{AppendError, Appended, Trust};
 
 use crate::database::Inner;
 use crate::flight::{Flight, Place};
@@ -14,7 +14,9 @@ use crate::outcome::{Outcome, Settle};
 use crate::{Durability, Error, Prepared, Result};
 
 /// Records in flight at most, before a submission waits for the oldest.
-const RECORDS_IN_FLIGHT_MAX: usize = 1 << 20;
+///
+/// So many keep the worker busy for longer than a request takes to come back; more would only take memory.
+const RECORDS_IN_FLIGHT_MAX: usize = 1 << 18;
 /// Bytes of payloads that go into one request of the journal, at most.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 
@@ -135,6 +137,8 @@ struct Request {
     outcome: Arc<Outcome>,
     payloads: Vec<Vec<u8>>,
     bytes: usize,
+    /// Those of the payloads, once all are there.
+    ids: Arc<Vec<RecordId>>,
 }
 
 /// What a submission waits for, and what it adds to the journal, in requests of bounded size.
@@ -181,6 +185,7 @@ impl Submitting {
             outcome,
             payloads: vec![payload],
             bytes,
+            ids: Arc::default(),
         });
         index
     }
@@ -201,8 +206,9 @@ impl Inner {
         self.wait_for_room()?;
         let view = self.store.snapshot()?;
         let mut known = Vec::with_capacity(records.len());
+        let mut key = Vec::new();
         for prepared in &records {
-            known.push(self.find_stored(view.as_ref(), prepared)?);
+            known.push(self.find_stored(view.as_ref(), prepared, &mut key)?);
         }
         let seen_upto = view.cursor().map_or(0, |cursor| cursor.sequence.get());
         let mut flight = self.in_flight.lock();
@@ -211,7 +217,7 @@ impl Inner {
             let newer = self.store.snapshot()?;
             for (prepared, known) in records.iter().zip(&mut known) {
                 if known.is_none() {
-                    *known = self.find_stored(newer.as_ref(), prepared)?;
+                    *known = self.find_stored(newer.as_ref(), prepared, &mut key)?;
                 }
             }
         }
@@ -224,6 +230,10 @@ impl Inner {
                 None => Slot::Waiting(submitting.place(prepared, &mut flight)),
             });
         }
+        let ids = flight.ids_of_last(submitting.requests.len());
+        for (request, ids) in submitting.requests.iter_mut().zip(ids) {
+            request.ids = ids;
+        }
         flight.forget_applied(self.ingestor.counters().applied_sequence);
         drop(flight);
         self.append(submitting.requests, trust);
@@ -234,24 +244,42 @@ impl Inner {
         })
     }
 
+    /// Appends requests; what was checked in full is announced to the worker.
+    ///
+    /// Each record was found neither stored nor in flight under the lock of the map, in which it is since. Whoever submits it again
+    /// finds it there until it can be read, and nobody else appends to this journal: if the answer is a sequence, no lower one holds its id.
     fn append(&self, requests: Vec<Request>, trust: Trust) {
         let writer = match trust {
             Trust::Verified => &self.trusted_writer,
             Trust::Unverified => &self.writer,
         };
+        let announcements = (trust == Trust::Verified).then(|| self.ingestor.announcements());
         for request in requests {
             let settle = Settle(request.outcome);
-            let then = move |answer| settle.with(answer);
+            let (announcements, ids) = (announcements.clone(), request.ids);
+            let then = move |answer: Result<Appended, AppendError>| {
+                if let (Some(announcements), Ok(appended)) = (announcements, &answer) {
+                    announcements.announce(appended.first_sequence, ids);
+                }
+                settle.with(answer);
+            };
             writer.append_all_then(request.payloads, then);
         }
     }
 
-    fn find_stored(&self, view: &dyn Snapshot, prepared: &Prepared) -> Result<Option<Receipt>> {
-        let key = identity_key(prepared.id, prepared.record_type).encode();
-        let stored = view.get(&key)?;
-        Ok(stored.map(|value| Receipt {
+    /// The receipt of a record that is stored; `key` is room for its key.
+    fn find_stored(
+        &self,
+        view: &dyn Snapshot,
+        prepared: &Prepared,
+        key: &mut Vec<u8>,
+    ) -> Result<Option<Receipt>> {
+        key.clear();
+        identity_key(prepared.id, prepared.record_type).encode_into(key);
+        let stored = view.sequence(key)?;
+        Ok(stored.map(|sequence| Receipt {
             id: prepared.id,
-            sequence: value.sequence,
+            sequence,
             durability: self.durability,
             status: Status::AlreadyStored,
         }))

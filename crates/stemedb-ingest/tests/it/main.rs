@@ -1,6 +1,8 @@
 //! Tests of the ingestor: what the specification names, against every store, and what may go wrong on the way.
 
 #[cfg(test)]
+mod announced; // records of which the worker is told what they are
+#[cfg(test)]
 mod apply; // from records to a batch, as a function of its arguments
 #[cfg(test)]
 mod damage; // payloads that are flipped, cut, misaligned or made up

@@ -7,9 +7,10 @@ use stemedb_core::{RecordId, Sequence};
 use self::faulty::{Call, Faulty, Trouble};
 use super::Applier;
 use crate::{
-    batch::{Batch, Put},
+    batch::Batch,
     cursor::Cursor,
     engine::{Engine, Level, Range, Reader},
+    entry::{Entry, Origin},
     error::{Error, RebuildReason, Result},
     guard::{Fuse, Guarded},
     key::{self, Key},
@@ -53,7 +54,7 @@ impl Store {
     }
 
     fn apply(&self, first: u64, last: u64) -> Result<()> {
-        self.applier.apply(&batch(first, last))
+        self.applier.apply(batch(first, last))
     }
 
     fn written(&self) -> [u64; 2] {
@@ -117,12 +118,11 @@ fn batch(first: u64, last: u64) -> Batch {
         } else {
             Key::Quarantine(seq(number))
         };
-        Put {
-            key,
+        let origin = Origin {
             sequence: seq(number),
             arrived_at_ms: 0,
-            content: vec![1],
-        }
+        };
+        Entry::new(&key, origin, &[1]).unwrap()
     };
     Batch {
         first: seq(first),
@@ -132,7 +132,7 @@ fn batch(first: u64, last: u64) -> Batch {
             group: last,
             group_hash: [2; 32],
         },
-        puts: (first..=last).map(put).collect(),
+        entries: (first..=last).map(put).collect(),
         duplicates: Vec::new(),
     }
 }
@@ -363,19 +363,14 @@ fn a_refused_batch_leaves_both_engines_as_they_were() {
     let mut foreign = batch(5, 6);
     foreign.cursor.journal = [7; 16];
     assert!(matches!(
-        store.applier.apply(&foreign),
+        store.applier.apply(foreign),
         Err(Error::ForeignJournal { .. })
     ));
-    let mut long = batch(5, 6);
-    let subject = "x".repeat(key::KEY_BYTES_MAX);
-    long.puts[0].key = Key::Subject {
-        subject,
-        predicate: "p".into(),
-        sequence: seq(5),
-    };
+    let mut outside = batch(5, 6);
+    outside.entries.extend(batch(7, 7).entries);
     assert!(matches!(
-        store.applier.apply(&long),
-        Err(Error::KeyTooLong { .. })
+        store.applier.apply(outside),
+        Err(Error::InvalidBatch { .. })
     ));
     assert_eq!(store.written(), [4, 4]);
     store.expect_exactly(4);
@@ -388,7 +383,6 @@ fn copy(engine: &Faulty) -> Faulty {
         .range(Range::ALL)
         .unwrap()
         .map(|pair| pair.unwrap())
-        .map(|(key, envelope)| (key.into_vec(), envelope.into_vec()))
         .collect();
     copy.inner.commit(pairs, Level::Visible).unwrap();
     copy

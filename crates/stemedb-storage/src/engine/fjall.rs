@@ -172,7 +172,7 @@ impl FjallEngine {
         let mut ingestion = self.note_sync(keyspace.start_ingestion())?;
         let mut packer = Packer::default();
         for (key, envelope) in writes {
-            self.note_sync(ingestion.write(key.as_slice(), packer.pack(envelope)))?;
+            self.note_sync(ingestion.write(&key[..], packer.pack(envelope)))?;
         }
         // Durability: a blob has its name since its first value was written, so all names are there.
         self.sync_blob_names(keyspace)?;
@@ -212,7 +212,7 @@ impl Engine for FjallEngine {
         let mut batch = db.batch();
         let mut packer = Packer::default();
         for (key, envelope) in &writes {
-            batch.insert(keyspace, key.as_slice(), packer.pack(envelope));
+            batch.insert(keyspace, &key[..], packer.pack(envelope));
         }
         self.note_sync(batch.commit())?;
         match level {

@@ -16,6 +16,9 @@ const CHUNK: usize = 256;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// Key and envelope, as the map has them.
+type Owned = (Vec<u8>, Vec<u8>);
+
 /// A sorted map in memory. Clones are the same map, and nothing of it outlives the last of them.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryEngine(Arc<RwLock<Map>>);
@@ -32,7 +35,7 @@ impl MemoryEngine {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn chunk(&self, range: &Range) -> Vec<Pair> {
+    fn chunk(&self, range: &Range) -> Vec<Owned> {
         let bounds = (range.start.as_ref(), range.end.as_ref());
         let map = self.map();
         let pairs = map.range::<Vec<u8>, _>(bounds).take(CHUNK);
@@ -52,10 +55,11 @@ impl Engine for MemoryEngine {
     }
 
     fn commit(&self, writes: Vec<Pair>, _: Level) -> Result<(), Fault> {
+        let owned = |(key, envelope): Pair| (key.into_vec(), envelope.into_vec());
         self.0
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .extend(writes);
+            .extend(writes.into_iter().map(owned));
         Ok(())
     }
 
@@ -96,7 +100,7 @@ struct Chunks {
 }
 
 impl Iterator for Chunks {
-    type Item = Vec<Pair>;
+    type Item = Vec<Owned>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut range = self.range.take()?;

@@ -57,7 +57,10 @@ impl RedbEngine {
     }
 
     fn prepared(opened: Result<Database, DatabaseError>) -> Result<Self, Fault> {
-        let db = opened.map_err(opening)?;
+        let mut db = opened.map_err(opening)?;
+        // redb believes what it reads, and panics at some damage in the midst of a commit, once more while it unwinds, which ends the
+        // process. Its file holds little, so that all of it is verified first; what a crash has left is mended on the way.
+        db.check_integrity().map_err(opening)?;
         let engine = Self { db: Some(db) };
         match engine.begin_read()?.open_table(TABLE) {
             Ok(_) => {}

@@ -71,7 +71,7 @@ impl Engine for SledEngine {
     fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
         let mut batch = Batch::default();
         for (key, envelope) in writes {
-            batch.insert(key, envelope);
+            batch.insert(&key[..], &envelope[..]);
         }
         self.db()?.apply_batch(batch).map_err(fault)?;
         match level {

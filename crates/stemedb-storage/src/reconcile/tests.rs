@@ -156,7 +156,7 @@ impl Pair {
         let bytes = key.encode();
         let envelope = envelope::seal(&bytes, sequence, 0, content);
         engine
-            .commit(vec![(bytes, envelope)], Level::Visible)
+            .commit(vec![(bytes.into(), envelope.into())], Level::Visible)
             .unwrap();
     }
 
@@ -267,7 +267,10 @@ fn damaged_notes_refuse_to_open() {
             );
             let key = Key::Meta(meta).encode();
             engine
-                .commit(vec![(key, b"no envelope".to_vec())], Level::Visible)
+                .commit(
+                    vec![(key.into(), b"no envelope".to_vec().into())],
+                    Level::Visible,
+                )
                 .unwrap();
             assert!(
                 matches!(engines.reason(), RebuildReason::Damaged(_)),

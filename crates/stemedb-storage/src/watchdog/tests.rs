@@ -157,7 +157,7 @@ fn batch() -> Batch {
     Batch {
         first: sequence,
         cursor,
-        puts: Vec::new(),
+        entries: Vec::new(),
         duplicates: Vec::new(),
     }
 }
@@ -239,7 +239,7 @@ fn the_watchdog_looks_several_times_within_a_limit_and_never_spins() {
 fn a_commit_that_never_returns_fails_the_store_which_is_dropped_at_once() {
     let gate = Gate::closed(Operation::Commit);
     let (store, alive) = store(&gate, SHORT);
-    let stall = expect_stall(store.apply(&batch()), Operation::Commit);
+    let stall = expect_stall(store.apply(batch()), Operation::Commit);
     assert_eq!(stall.waited, SHORT.fail_after);
     let text = stall.to_string();
     assert!(
@@ -247,7 +247,7 @@ fn a_commit_that_never_returns_fails_the_store_which_is_dropped_at_once() {
         "{text}"
     );
     // Nobody waits for it again.
-    expect_stall(store.apply(&batch()), Operation::Commit);
+    expect_stall(store.apply(batch()), Operation::Commit);
     expect_stall(store.persist(), Operation::Commit);
     expect_stall(store.cursor().map(|_| ()), Operation::Commit);
     assert_eq!(store.stall(), Some(stall));
@@ -264,7 +264,7 @@ fn a_commit_that_never_returns_fails_the_store_which_is_dropped_at_once() {
 fn a_sync_that_never_returns_fails_the_store() {
     let gate = Gate::closed(Operation::Sync);
     let (store, _) = store(&gate, LONGER);
-    store.apply(&batch()).unwrap();
+    store.apply(batch()).unwrap();
     expect_stall(store.persist(), Operation::Sync);
     drop(store);
     gate.release();
@@ -274,7 +274,7 @@ fn a_sync_that_never_returns_fails_the_store() {
 fn an_end_that_never_comes_is_not_waited_for() {
     let gate = Gate::closed(Operation::Close);
     let (store, alive) = store(&gate, LONGER);
-    store.apply(&batch()).unwrap();
+    store.apply(batch()).unwrap();
     drop(store);
     assert!(alive.upgrade().is_some());
     gate.release();
@@ -285,7 +285,7 @@ fn an_end_that_never_comes_is_not_waited_for() {
 fn an_engine_is_gone_when_the_drop_of_its_store_returns() {
     let gate = Arc::new(Gate::default());
     let (store, alive) = store(&gate, ENDLESS);
-    store.apply(&batch()).unwrap();
+    store.apply(batch()).unwrap();
     drop(store);
     assert!(alive.upgrade().is_none());
 }
@@ -296,7 +296,7 @@ fn a_stall_shows_while_it_lasts_and_is_over_when_the_engine_goes_on() {
     let (store, _) = store(&gate, ENDLESS);
     assert_eq!(store.stall(), None);
     thread::scope(|scope| {
-        let applying = scope.spawn(|| store.apply(&batch()));
+        let applying = scope.spawn(|| store.apply(batch()));
         wait_until("the stall shows", || store.stall().is_some());
         let stall = store.stall().unwrap();
         assert!(stall.waited >= ENDLESS.warn_after);
@@ -319,7 +319,7 @@ fn an_engine_that_makes_progress_is_given_more_time() {
         ..Gate::default()
     });
     let (store, _) = store(&gate, SHORT);
-    let stall = expect_stall(store.apply(&batch()), Operation::Commit);
+    let stall = expect_stall(store.apply(batch()), Operation::Commit);
     assert!(stall.waited >= SHORT.tick() * 100, "{stall:?}");
     gate.release();
 }
@@ -363,7 +363,7 @@ fn a_stall_is_told_of_once_with_engine_operation_time_and_reason() {
     let warnings = log::warnings(|| {
         let gate = Gate::closed(Operation::Commit);
         let (store, _) = store(&gate, SHORT);
-        expect_stall(store.apply(&batch()), Operation::Commit);
+        expect_stall(store.apply(batch()), Operation::Commit);
         gate.release();
     });
     assert_eq!(warnings.len(), 1, "{warnings:?}");

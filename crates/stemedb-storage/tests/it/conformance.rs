@@ -7,7 +7,7 @@ use stemedb_storage::{
 };
 
 use crate::support::{
-    batch, catch_up, content, cursor, expect_exactly, id, kind, put, puts, replay, seq,
+    Put, batch, catch_up, content, cursor, expect_exactly, id, kind, put, puts, replay, seq,
 };
 
 /// Opens a store in a directory.
@@ -236,11 +236,11 @@ fn a_batch_that_contradicts_itself_is_refused(store: &dyn KVStore) {
         other => panic!("{other}"),
     };
     let mut outside = batch(1, 4);
-    outside.puts.extend(puts(6));
+    outside.entries.extend(puts(6).iter().map(Put::seal));
     assert_eq!(fault(outside), BatchFault::Outside(seq(6)));
     for key in [Key::Batch(seq(1)), Key::Meta(MetaKey::Counts)] {
         let mut own = batch(1, 4);
-        own.puts.push(put(key, 2, Vec::new()));
+        own.entries.push(put(key, 2, Vec::new()).seal());
         assert_eq!(fault(own), BatchFault::InternalKey);
     }
     let mut backwards = batch(1, 4);
@@ -263,17 +263,14 @@ fn keys_have_a_length(store: &dyn KVStore) {
     };
     let longest = key_of(key::KEY_BYTES_MAX);
     let too_long = key_of(key::KEY_BYTES_MAX + 1);
-    let with = |key: &Key| {
-        let mut batch = batch(1, 1);
-        batch.puts.push(put(key.clone(), 1, b"long".to_vec()));
-        batch
-    };
+    let with = |key: &Key| put(key.clone(), 1, b"long".to_vec()).try_seal();
     assert!(matches!(
-        store.apply(with(&too_long)),
+        with(&too_long),
         Err(Error::KeyTooLong { len: 65_536 })
     ));
-    assert_eq!(store.cursor().unwrap(), None);
-    store.apply(with(&longest)).unwrap();
+    let mut batch = batch(1, 1);
+    batch.entries.extend(with(&longest));
+    store.apply(batch).unwrap();
     store.publish().unwrap();
     assert_eq!(
         store.get(&longest.encode()).unwrap().unwrap().content,
@@ -303,10 +300,10 @@ fn contents_may_be_empty_or_large(store: &dyn KVStore) {
     let contents = [Vec::new(), vec![0], large];
     let mut batch = batch(1, 1);
     batch.cursor = cursor(3);
-    batch.puts = contents
+    batch.entries = contents
         .iter()
         .zip(1..)
-        .map(|(content, number)| put(Key::Quarantine(seq(number)), number, content.clone()))
+        .map(|(content, number)| put(Key::Quarantine(seq(number)), number, content.clone()).seal())
         .collect();
     store.apply(batch).unwrap();
     store.publish().unwrap();

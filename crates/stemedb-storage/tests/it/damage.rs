@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use redb::{ReadableTable as _, TableDefinition};
 use stemedb_storage::{Error, HybridStore, KVStore, Key, RebuildReason};
 
 use crate::support::{LAST, catch_up, content, cursor, expect_exactly, id, with_sealed_journal};
@@ -34,7 +35,7 @@ fn cut(path: &Path, bytes: u64) {
 }
 
 #[test]
-fn a_flipped_value_in_redb_is_named_at_open() {
+fn a_flipped_value_in_redb_is_noticed_at_open() {
     let store = closed();
     let path = store.path().join("redb");
     let wanted = content(13);
@@ -47,7 +48,34 @@ fn a_flipped_value_in_redb_is_named_at_open() {
     for (at, _) in copies {
         overwrite(&path, at + 3, b'?');
     }
+    let Err(Error::NeedsRebuild { reason }) = HybridStore::open(store.path()) else {
+        panic!("it was opened")
+    };
+    let RebuildReason::Unopenable { engine, source } = *reason else {
+        panic!("{reason}")
+    };
+    assert_eq!(engine, "redb");
+    assert!(source.to_string().contains("corrupted"), "{source}");
+}
+
+/// Where redb itself finds nothing amiss: the value came to it as it is.
+#[test]
+fn a_value_in_redb_that_is_not_as_it_was_sealed_is_named_at_open() {
+    const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("small");
+    let store = closed();
     let key = Key::Epoch(id(13));
+    let small = redb::Database::open(store.path().join("redb")).unwrap();
+    let write = small.begin_write().unwrap();
+    {
+        let mut table = write.open_table(TABLE).unwrap();
+        let stored = table.get(&key.encode()[..]).unwrap().unwrap();
+        let mut envelope = stored.value().to_vec();
+        drop(stored);
+        *envelope.last_mut().unwrap() ^= 1;
+        table.insert(&key.encode()[..], &envelope[..]).unwrap();
+    }
+    write.commit().unwrap();
+    drop(small);
     let Err(Error::NeedsRebuild { reason }) = HybridStore::open(store.path()) else {
         panic!("it was opened")
     };

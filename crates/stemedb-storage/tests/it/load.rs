@@ -165,12 +165,12 @@ fn the_last_of_many_values_is_the_one_that_is_read() {
             .collect();
         let filler = |number: u64| {
             let key = [b"H:".as_slice(), &(round * 100 + number).to_be_bytes()].concat();
-            (key, value.clone())
+            (key.into(), value.clone().into())
         };
         let fillers = if state >> 63 == 0 { 2 } else { 40 };
         let mut writes: Vec<_> = (0..fillers).map(filler).collect();
-        writes.push((key.clone(), value.clone()));
-        writes.push((apart.clone(), long.clone()));
+        writes.push((key.clone().into(), value.clone().into()));
+        writes.push((apart.clone().into(), long.clone().into()));
         let level = if (state >> 40).is_multiple_of(9) {
             Level::Durable
         } else {
@@ -211,7 +211,8 @@ fn a_key_that_comes_twice_in_a_large_commit_keeps_its_later_value() {
     let engine = FjallEngine::open(directory.path())
         .unwrap()
         .with_load_bytes_min(1);
-    let pair = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
+    let bytes = |text: &str| text.as_bytes().to_vec().into();
+    let pair = |key, value| (bytes(key), bytes(value));
     let writes = vec![pair("b", "1"), pair("a", "2"), pair("b", "3")];
     engine.commit(writes, Level::Visible).unwrap();
     let reader = engine.reader().unwrap();

@@ -9,7 +9,7 @@ use std::{
 
 use stemedb_core::{RecordId, Sequence};
 use stemedb_storage::{
-    Batch, Cursor, HybridStore, KVStore, Key, Put,
+    Batch, Cursor, Entry, HybridStore, KVStore, Key, Origin,
     engine::{FjallEngine, RedbEngine},
 };
 use tempfile::TempDir;
@@ -86,6 +86,28 @@ pub(crate) fn content(number: u64) -> Vec<u8> {
     }
 }
 
+/// An entry before it is sealed.
+pub(crate) struct Put {
+    pub(crate) key: Key,
+    pub(crate) sequence: Sequence,
+    pub(crate) arrived_at_ms: u64,
+    pub(crate) content: Vec<u8>,
+}
+
+impl Put {
+    pub(crate) fn seal(&self) -> Entry {
+        self.try_seal().unwrap()
+    }
+
+    pub(crate) fn try_seal(&self) -> stemedb_storage::Result<Entry> {
+        let origin = Origin {
+            sequence: self.sequence,
+            arrived_at_ms: self.arrived_at_ms,
+        };
+        Entry::new(&self.key, origin, &self.content)
+    }
+}
+
 pub(crate) fn put(key: Key, number: u64, content: Vec<u8>) -> Put {
     Put {
         key,
@@ -137,7 +159,10 @@ pub(crate) fn batch(first: u64, last: u64) -> Batch {
     Batch {
         first: seq(first),
         cursor: cursor(last),
-        puts: (first..=last).flat_map(puts).collect(),
+        entries: (first..=last)
+            .flat_map(puts)
+            .map(|put| put.seal())
+            .collect(),
         duplicates: (first..=last)
             .filter(|n| kind(*n) == Kind::Duplicate)
             .map(seq)

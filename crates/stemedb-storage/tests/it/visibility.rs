@@ -5,9 +5,9 @@ use std::{
     thread,
 };
 
-use stemedb_storage::{Batch, HybridStore, KVStore, Key, MemoryStore, Put};
+use stemedb_storage::{Batch, HybridStore, KVStore, Key, MemoryStore};
 
-use crate::support::{cursor, id, put, seq};
+use crate::support::{Put, cursor, id, put, seq};
 
 /// Readers beside the one who applies.
 const READERS: u64 = 2;
@@ -21,13 +21,15 @@ const BATCHES_MAX: u64 = 1_000_000;
 
 /// A batch of two entries: one in the engine of the stream, one in the small engine, then filling.
 fn pair(number: u64) -> Batch {
-    let mut puts: Vec<Put> = vec![put(Key::Assertion(id(number)), number, vec![1])];
-    puts.push(put(Key::Epoch(id(number)), number, vec![1]));
-    puts.push(put(Key::Quarantine(seq(number)), number, vec![1; 64]));
+    let puts = [
+        put(Key::Assertion(id(number)), number, vec![1]),
+        put(Key::Epoch(id(number)), number, vec![1]),
+        put(Key::Quarantine(seq(number)), number, vec![1; 64]),
+    ];
     Batch {
         first: seq(number),
         cursor: cursor(number),
-        puts,
+        entries: puts.iter().map(Put::seal).collect(),
         duplicates: Vec::new(),
     }
 }

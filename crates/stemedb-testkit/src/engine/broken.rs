@@ -45,7 +45,9 @@ impl Engine for Broken {
 
     fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
         let cursor = Key::Meta(MetaKey::Cursor).encode();
-        let (of_cursor, data) = writes.into_iter().partition(|(key, _)| *key == cursor);
+        let (of_cursor, data) = writes
+            .into_iter()
+            .partition(|(key, _)| key[..] == cursor[..]);
         let (first, second): (Vec<Pair>, Vec<Pair>) = match self.defect {
             Defect::CursorAfterData => (data, of_cursor),
             Defect::CursorBeforeData => (of_cursor, data),

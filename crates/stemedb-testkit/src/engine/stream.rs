@@ -159,7 +159,7 @@ impl Engine for Open {
         self.process.check().map_err(Fault::Io)?;
         let batch: Vec<(Shared, Shared)> = writes
             .into_iter()
-            .map(|(key, envelope)| (key.into(), envelope.into()))
+            .map(|(key, envelope)| (key[..].into(), envelope[..].into()))
             .collect();
         let mut state = self.model.state();
         Arc::make_mut(&mut state.map).extend(batch.iter().cloned());

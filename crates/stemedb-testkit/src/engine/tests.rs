@@ -6,7 +6,7 @@ use super::{Broken, Call, Deed, Defect, DiskFile, Loss, Moment, Script, StreamMo
 use crate::disk::{Effect, Operation, Random, SimDisk};
 
 fn pair(number: u8) -> Pair {
-    (vec![b'k', number], vec![number])
+    (vec![b'k', number].into(), vec![number].into())
 }
 
 fn keys(engine: &dyn Engine) -> Vec<u8> {

@@ -53,6 +53,30 @@ fn a_group_that_the_sequences_do_not_suffice_for_is_refused_and_nothing_is_writt
     expect_exhausted(write(&mut log, 1), "sequence");
 }
 
+/// A group that was refused takes its numbers with it: those that were numbered behind it must not be written.
+#[test]
+fn a_group_that_leaves_a_gap_is_refused_and_nothing_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = log_at(directory.path(), |_| {});
+    write(&mut log, 2).unwrap();
+    let end = log.recovered.end;
+    for first_sequence in [1, 2, 4, u64::MAX] {
+        let mut builder = GroupBuilder::new(first_sequence);
+        builder.push(&[1; 10], Trust::Unverified);
+        expect_exhausted(log.write(builder), "sequence");
+        assert_eq!(log.recovered.end, end);
+    }
+    assert_eq!(
+        write(&mut log, 1)
+            .unwrap()
+            .records()
+            .next()
+            .unwrap()
+            .sequence,
+        3
+    );
+}
+
 #[test]
 fn the_last_group_number_is_not_given_out() {
     let directory = tempfile::tempdir().unwrap();

@@ -76,6 +76,19 @@ fn records_are_numbered_in_the_order_of_their_requests_however_they_were_framed(
     assert_eq!(queue.framed_bytes, 0);
 }
 
+/// What a group is begun with may have been framed before it was known which number comes next.
+#[test]
+fn a_group_that_begins_with_records_framed_before_is_numbered_from_its_place() {
+    let mut queue = queue();
+    offer(&mut queue, 2, 10);
+    group(&mut queue);
+    offer(&mut queue, 300, 400);
+    let group = group(&mut queue);
+    assert_eq!(group.header().first_sequence, 3);
+    let found: Vec<_> = group.records().map(|record| record.sequence).collect();
+    assert_eq!(found, (3..303).collect::<Vec<_>>());
+}
+
 #[test]
 fn small_requests_share_one_part() {
     let mut queue = queue();

@@ -8,7 +8,7 @@ use stemedb::maintenance::{
 };
 use stemedb::{Create, Database, ErrorKind, Record, Sequence, StoreKind};
 use stemedb_storage::engine::FjallEngine;
-use stemedb_storage::{Batch, HybridStore, KVStore, Key, Put};
+use stemedb_storage::{Batch, Entry, HybridStore, KVStore, Key, Origin};
 
 struct Fixture {
     _parent: tempfile::TempDir,
@@ -361,6 +361,13 @@ fn rebuild_leaves_a_store_alone_of_which_an_engine_is_still_open() {
     assert_eq!(rebuilt.kept, None, "it was sound");
 }
 
+/// An entry before it is sealed.
+struct Put {
+    key: Key,
+    origin: Origin,
+    content: Vec<u8>,
+}
+
 /// Builds the store anew from what it holds, with something changed: sound in itself, and not what the journal says.
 fn forge(fixture: &Fixture, change: &dyn Fn(&mut Vec<Put>)) {
     let path = fixture.directory.join("db");
@@ -372,20 +379,24 @@ fn forge(fixture: &Fixture, change: &dyn Fn(&mut Vec<Put>)) {
         let (key, value) = entry.unwrap();
         Put {
             key: Key::decode(&key).unwrap(),
-            sequence: value.sequence,
-            arrived_at_ms: value.arrived_at_ms,
+            origin: Origin {
+                sequence: value.sequence,
+                arrived_at_ms: value.arrived_at_ms,
+            },
             content: value.content,
         }
     };
     let mut puts: Vec<_> = entries.map(put).collect();
     drop((view, store));
     change(&mut puts);
+    let seal = |put: &Put| Entry::new(&put.key, put.origin, &put.content).unwrap();
+    let entries = puts.iter().map(seal).collect();
     fs::remove_dir_all(&path).unwrap();
     let store = HybridStore::open(&path).unwrap();
     let batch = Batch {
         first: Sequence::FIRST,
         cursor,
-        puts,
+        entries,
         duplicates: Vec::new(),
     };
     store.apply(batch).unwrap();
@@ -394,8 +405,13 @@ fn forge(fixture: &Fixture, change: &dyn Fn(&mut Vec<Put>)) {
 
 /// Takes a record out with all that leads to it.
 fn take_out(puts: &mut Vec<Put>, is_it: impl Fn(&Key) -> bool) {
-    let sequence = puts.iter().find(|put| is_it(&put.key)).unwrap().sequence;
-    puts.retain(|put| put.sequence != sequence);
+    let sequence = puts
+        .iter()
+        .find(|put| is_it(&put.key))
+        .unwrap()
+        .origin
+        .sequence;
+    puts.retain(|put| put.origin.sequence != sequence);
 }
 
 fn swap_two_assertions(puts: &mut [Put]) {

@@ -2,7 +2,7 @@
 
 use stemedb::{Database, ErrorKind, Page, Sequence, Status};
 use stemedb_ingest::{Quarantined, cursor, serialize};
-use stemedb_storage::{Batch, HybridStore, KVStore, Key, Put};
+use stemedb_storage::{Batch, Entry, HybridStore, KVStore, Key, Origin};
 
 use crate::support::{Place, answer, exported, id, numbered, refused, settle, values};
 
@@ -62,20 +62,21 @@ fn what_can_be_applied_now_is_appended_once_and_the_entry_stays() {
     let head = journal.state().head.unwrap();
     journal.close().unwrap();
     let older = HybridStore::open(place.join("db")).unwrap();
-    let put = |number: u64| Put {
-        key: Key::Quarantine(seq(number)),
-        sequence: seq(number),
-        arrived_at_ms: 1,
-        content: Quarantined {
+    let entry = |number: u64| {
+        let origin = Origin {
+            sequence: seq(number),
+            arrived_at_ms: 1,
+        };
+        let quarantined = Quarantined {
             reason: "an older program did not know it".to_owned(),
             payload: payload(number),
-        }
-        .encode(),
+        };
+        Entry::new(&Key::Quarantine(seq(number)), origin, &quarantined.encode()).unwrap()
     };
     let batch = Batch {
         first: seq(1),
         cursor: cursor(&head),
-        puts: vec![put(1), put(2)],
+        entries: vec![entry(1), entry(2)],
         duplicates: vec![],
     };
     older.apply(batch).unwrap();

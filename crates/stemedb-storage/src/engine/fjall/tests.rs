@@ -20,7 +20,8 @@ const ENTRIES: u32 = 500;
 const PAIRS_MAX: u32 = 5_000_000;
 
 fn write_all(engine: &FjallEngine, value: u32) {
-    let pair = |key: u32| (key.to_be_bytes().to_vec(), value.to_be_bytes().to_vec());
+    let bytes = |number: u32| number.to_be_bytes().to_vec().into();
+    let pair = |key: u32| (bytes(key), bytes(value));
     engine
         .commit((0..ENTRIES).map(pair).collect(), Level::Visible)
         .unwrap();
@@ -75,7 +76,7 @@ fn flushed(path: &std::path::Path) -> Vec<Pair> {
     let sealed = |number: u64| {
         let key = number.to_be_bytes().to_vec();
         let envelope = envelope::seal(&key, number, 0, format!("content {number}").as_bytes());
-        (key, envelope)
+        (key.into(), envelope.into())
     };
     let pairs: Vec<Pair> = (1..=100).map(sealed).collect();
     let engine = FjallEngine::open(path).unwrap();
@@ -93,11 +94,7 @@ fn what_is_flushed_is_read_back_from_its_table() {
     let engine = FjallEngine::open(directory.path()).unwrap();
     let reader = engine.reader().unwrap();
     let found: Result<Vec<_>, Fault> = reader.range(Range::ALL).unwrap().collect();
-    let found = found.unwrap().into_iter();
-    let found: Vec<Pair> = found
-        .map(|(key, value)| (key.into_vec(), value.into_vec()))
-        .collect();
-    assert_eq!(found, pairs);
+    assert_eq!(found.unwrap(), pairs);
     let keyspace = &engine.handles().unwrap().keyspace;
     assert_eq!(
         engine

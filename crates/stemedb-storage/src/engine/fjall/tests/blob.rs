@@ -34,28 +34,26 @@ fn pair(number: u64) -> Pair {
     let content: Vec<u8> = noise.collect();
     let envelope = envelope::seal(&key, number + 1, 0, &content);
     assert!(envelope.len() > usize::try_from(BLOB_BYTES_MIN).unwrap());
-    (key, envelope)
+    (key.into(), envelope.into())
 }
 
 fn commit(engine: &FjallEngine, numbers: std::ops::Range<u64>) {
-    let note = (NOTE.to_vec(), numbers.end.to_le_bytes().to_vec());
+    let end = numbers.end.to_le_bytes().to_vec();
+    let note = (NOTE.to_vec().into(), end.into());
     let writes = numbers.map(pair).chain([note]).collect();
     engine.commit(writes, Level::Visible).unwrap();
 }
 
 fn expect_all(engine: &FjallEngine, end: u64) {
     let mut expected: BTreeMap<_, _> = (0..end).map(pair).collect();
-    expected.insert(NOTE.to_vec(), end.to_le_bytes().to_vec());
+    expected.insert(NOTE.to_vec().into(), end.to_le_bytes().to_vec().into());
     let reader = engine.reader().unwrap();
     for (key, value) in &expected {
         assert_eq!(reader.get(key).unwrap().unwrap()[..], value[..]);
     }
     let found: Result<Vec<_>, Fault> = reader.range(Range::ALL).unwrap().collect();
     let found = found.unwrap().into_iter();
-    let found: Vec<Pair> = found
-        .map(|(key, value)| (key.into_vec(), value.into_vec()))
-        .collect();
-    assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+    assert!(found.eq(expected));
 }
 
 fn keyspace(path: &Path) -> PathBuf {

@@ -42,7 +42,7 @@ fn a_commit_that_nothing_in_the_background_lets_go_on_ends_the_store_and_says_wh
     let fuse = Arc::new(Fuse::default());
     let engine = Guarded::watched(Box::new(engine), &fuse, limits).unwrap();
     let written = engine.commit(
-        vec![(b"key".to_vec(), b"envelope".to_vec())],
+        vec![(b"key".to_vec().into(), b"envelope".to_vec().into())],
         Level::Visible,
     );
     let Err(crate::Error::EngineFailed { source, .. }) = written else {
