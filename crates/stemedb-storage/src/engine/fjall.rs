@@ -55,7 +55,7 @@ const BLOBS: &str = "blobs";
 const BLOB_BYTES_MIN: u32 = 128;
 
 /// A memtable of this size is flushed; up to four wait for that, so five are in memory at worst.
-const MEMTABLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+const MEMTABLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Threads of fjall at least, and at most.
 ///
