@@ -45,11 +45,18 @@ fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// A record of 40 KiB.
+/// A record of 40 KiB, which nothing compresses.
 fn large(number: u64) -> Record {
     let text = Object::text(number.to_string());
     let mut assertion = Assertion::new(subject("large"), predicate("number"), text, agent());
-    assertion.quote = Some(Quote::new("q".repeat(40 * 1024)).unwrap());
+    let mut state = number;
+    let noise = (0..40 * 1024).map(|_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from(b'0' + state.to_be_bytes()[0] % 64)
+    });
+    assertion.quote = Some(Quote::new(noise.collect::<String>()).unwrap());
     Record::from(assertion)
 }
 
