@@ -63,17 +63,6 @@ impl From<Vec<u8>> for Bytes {
     }
 }
 
-/// Bytes that fjall keeps: the only copy that is made of a part.
-impl From<Bytes> for fjall::Slice {
-    fn from(bytes: Bytes) -> Self {
-        match bytes.0 {
-            Holder::Copied(bytes) => Self::from(bytes),
-            Holder::Lent(bytes) => bytes,
-            Holder::Part { .. } => Self::from(&bytes[..]),
-        }
-    }
-}
-
 impl From<fjall::Slice> for Bytes {
     fn from(bytes: fjall::Slice) -> Self {
         Self(Holder::Lent(bytes))

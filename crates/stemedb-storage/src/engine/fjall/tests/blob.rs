@@ -198,7 +198,7 @@ fn a_keyspace_whose_values_lie_in_its_tables_goes_on_as_it_is() {
     let old = db.keyspace(KEYSPACE, options).unwrap();
     for (number, is_flushed) in [(0, true), (1, false)] {
         let (key, value) = pair(number);
-        old.insert(key, value).unwrap();
+        old.insert(&key[..], &value[..]).unwrap();
         old.insert(NOTE, (number + 1).to_le_bytes()).unwrap();
         if is_flushed {
             old.rotate_memtable_and_wait().unwrap();
