@@ -175,6 +175,9 @@ impl Error {
             Cause::Lost { .. } | Cause::Stored { .. } | Cause::Malformed { .. } => {
                 Some("run `stemedb verify`, and build the store anew with `stemedb rebuild`")
             }
+            Cause::Ingest(stemedb_ingest::Error::Announced { .. }) => Some(
+                "open the database again: the journal has every record, and each is checked anew",
+            ),
             Cause::NotADatabase { .. } => Some("name another directory, or an empty one"),
             Cause::MarkerVersion { .. } => Some("use a newer program"),
             Cause::MarkerJournal { .. } | Cause::JournalMissing { .. } => {

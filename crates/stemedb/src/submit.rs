@@ -15,8 +15,15 @@ use crate::{Durability, Error, Prepared, Result};
 
 /// Records in flight at most, before a submission waits for the oldest.
 ///
-/// So many keep the worker busy for longer than a request takes to come back; more would only take memory.
-const RECORDS_IN_FLIGHT_MAX: usize = 1 << 18;
+/// So many keep the worker busy for longer than a request takes to come back; more would only take memory. Where records are synced
+/// at intervals, none of them can be read before that, and what arrives within one must find room.
+const fn records_in_flight_max(durability: Durability) -> usize {
+    match durability {
+        Durability::Sync => 1 << 18,
+        Durability::Interval(_) => 1 << 20,
+    }
+}
+
 /// Bytes of payloads that go into one request of the journal, at most.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 
@@ -291,7 +298,7 @@ impl Inner {
             let oldest = {
                 let mut flight = self.in_flight.lock();
                 flight.forget_applied(self.ingestor.counters().applied_sequence);
-                flight.oldest_above(RECORDS_IN_FLIGHT_MAX)
+                flight.oldest_above(records_in_flight_max(self.durability))
             };
             let Some(oldest) = oldest else {
                 return Ok(());

@@ -223,12 +223,12 @@ impl Engine for FjallEngine {
 
     fn sync(&self) -> Result<(), Fault> {
         let Handles { db, keyspace } = self.handles()?;
-        self.sync_blob_names(keyspace)?;
         let synced = db.persist(PersistMode::SyncData);
         if synced.is_err() {
             self.sync_failed.store(true, Ordering::Release);
         }
-        self.note_sync(synced)
+        self.note_sync(synced)?;
+        self.sync_blob_names(keyspace)
     }
 
     fn sync_failed(&self) -> bool {

@@ -54,6 +54,14 @@ fn a_store_that_is_damaged_is_corruption_and_names_the_rebuild() {
     assert!(error.source().is_some());
 }
 
+/// It cannot be brought about through a database: the worker has met a record that is not what it was told.
+#[test]
+fn a_worker_that_was_told_wrong_says_to_open_the_database_again() {
+    let error = stemedb::Error::from(stemedb_ingest::Error::Announced { sequence: 7 });
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert!(error.advice().unwrap().contains("open the database again"));
+}
+
 #[test]
 fn errors_are_shared_between_threads_and_cloned() {
     fn check<T: Send + Sync + Clone + std::error::Error + 'static>(_: &T) {}
