@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Below that an fsync is over before a thread that sleeps would be woken by its timer.
 const SYNC_TIME_MIN: Duration = Duration::from_micros(300);
 /// What part of an fsync is waited for at most.
-const PART_OF_SYNC: u32 = 8;
+const PART_OF_SYNC: u32 = 4;
 /// After so many failures in a row no more groups are left out than before.
 const FAILURES_MAX: u32 = 6;
 
@@ -81,7 +81,7 @@ mod tests {
         gathering.begin(LONG, 60, 4);
         let gather = gathering.next().unwrap();
         assert_eq!(gather.requests, 64);
-        assert_eq!(gather.limit, Duration::from_millis(1));
+        assert_eq!(gather.limit, Duration::from_millis(2));
     }
 
     #[test]
