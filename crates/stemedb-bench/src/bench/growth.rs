@@ -66,13 +66,7 @@ impl Tenths {
     fn of(curve: &Curve) -> Self {
         let total = curve.records.last().copied().unwrap_or(0.0);
         let (early, second, late) = (total * 0.1, total * 0.2, total * 0.9);
-        let points = || {
-            curve
-                .records
-                .iter()
-                .copied()
-                .zip(curve.memory_mb.iter().copied())
-        };
+        let points = || points(curve, &curve.memory_mb);
         let peak = |from: f64, upto: f64| {
             // A load that takes no time may have no point inside: the first one behind it tells of it as well.
             let end = points().find(|(records, _)| *records >= upto);
@@ -89,15 +83,14 @@ impl Tenths {
     }
 }
 
+/// How many records were in, with another figure of the same points.
+fn points<'a>(curve: &'a Curve, figures: &'a [f64]) -> impl Iterator<Item = (f64, f64)> + 'a {
+    curve.records.iter().copied().zip(figures.iter().copied())
+}
+
 /// Records a second between two counts of records, as closely as the points of the curve allow.
 fn rate(curve: &Curve, (from, upto): (f64, f64)) -> f64 {
-    let points = || {
-        curve
-            .records
-            .iter()
-            .copied()
-            .zip(curve.seconds.iter().copied())
-    };
+    let points = || points(curve, &curve.seconds);
     let start = points()
         .take_while(|(records, _)| *records <= from)
         .last()

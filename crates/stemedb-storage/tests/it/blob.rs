@@ -10,7 +10,7 @@ use stemedb_storage::{Error, HybridStore, KVStore};
 use tempfile::TempDir;
 
 use crate::{
-    residue::{keyspace, numbered, unfinished},
+    residue::{keyspace, numbered, unfinished, with_leftovers},
     support::{LAST, crash_image, expect_exactly, fjall_loaded, fjall_tables, scratch},
     surgery::{examine, operate_on_files, patient},
 };
@@ -39,12 +39,7 @@ fn a_blob_that_no_version_names_is_not_read() {
         let (last, blob) = blobs(&keyspace(store.path(), 1)).pop().unwrap();
         let whole = fs::read(&blob).unwrap();
         for (left, bytes) in unfinished(&whole) {
-            let image = scratch();
-            crash_image(store.path(), image.path());
-            let blobs = keyspace(image.path(), 1).join("blobs");
-            for name in [last + 1, 4096] {
-                fs::write(blobs.join(name.to_string()), &bytes).unwrap();
-            }
+            let (image, blobs) = with_leftovers(store.path(), "blobs", last, &bytes);
             let opened = HybridStore::open(image.path());
             let opened = opened.unwrap_or_else(|error| panic!("{left} is left: {error:?}"));
             opened.publish().unwrap();

@@ -333,15 +333,16 @@ fn sealed() -> tempfile::TempDir {
     directory
 }
 
-/// Not a test of its own: what runs in a child, until what was sealed is flushed.
+/// Not a test of its own: what runs in a child, until what was sealed is flushed and there is a checkpoint.
 #[test]
 fn flushing_child() {
     let Some(path) = std::env::var_os(FLUSHING_CHILD) else {
         return;
     };
     let path = Path::new(&path);
-    let _store = HybridStore::open(path).unwrap();
+    let store = HybridStore::open(path).unwrap();
     await_flush(path);
+    store.persist().unwrap();
     println!("\n{FLUSHED}");
 }
 
@@ -479,6 +480,8 @@ fn what_a_flush_names_is_on_the_disk_but_for_the_names_of_blobs() {
         unsynced.versions > 0 && unsynced.blobs > 0,
         "nothing was flushed"
     );
+    let is_name = |path: &&String| path.ends_with("/blobs");
+    assert_eq!(unsynced.paths.iter().find(is_name), None);
 }
 
 /// What a child syncs before it names anything.

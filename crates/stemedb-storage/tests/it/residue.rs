@@ -6,6 +6,7 @@ use std::{
 };
 
 use stemedb_storage::{Error, HybridStore, KVStore, RebuildReason};
+use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
@@ -77,6 +78,22 @@ pub(crate) fn unfinished(whole: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// A copy of a store, and that directory of its keyspace, with two more files of these bytes behind the last.
+pub(crate) fn with_leftovers(
+    store: &Path,
+    directory: &str,
+    last: u64,
+    bytes: &[u8],
+) -> (TempDir, PathBuf) {
+    let image = scratch();
+    crash_image(store, image.path());
+    let directory = keyspace(image.path(), 1).join(directory);
+    for name in [last + 1, 4096] {
+        fs::write(directory.join(name.to_string()), bytes).unwrap();
+    }
+    (image, directory)
+}
+
 /// A full disk or a crash ends the writing of a table in the middle, and leaves a file that no version names. Refusing it, as a damaged
 /// one of its own is refused, would take a rebuild after every full disk; and one that a version names must still be refused.
 #[test]
@@ -85,11 +102,7 @@ fn a_table_that_no_version_names_is_not_read() {
     let (last, table) = tables(&keyspace(store.path(), 1)).pop().unwrap();
     let whole = fs::read(&table).unwrap();
     for (left, bytes) in unfinished(&whole) {
-        let image = scratch();
-        crash_image(store.path(), image.path());
-        let tables = keyspace(image.path(), 1).join("tables");
-        fs::write(tables.join((last + 1).to_string()), &bytes).unwrap();
-        fs::write(tables.join("4096"), &bytes).unwrap();
+        let (image, tables) = with_leftovers(store.path(), "tables", last, &bytes);
         let opened = HybridStore::open(image.path());
         let opened = opened.unwrap_or_else(|error| panic!("{left} is left: {error:?}"));
         assert_eq!(opened.cursor().unwrap(), Some(cursor(LAST)), "{left}");
