@@ -281,6 +281,7 @@ impl Database {
             journal,
             ..
         } = inner;
+        // It holds the store, which must be closed before the journal's lock is released.
         drop(scan);
         // What is durable is applied, so that the next open has nothing to replay.
         let applied = ingestor.wait_applied(watch.durable_sequence()).wait();
