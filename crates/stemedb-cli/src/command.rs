@@ -63,6 +63,7 @@ impl Context {
             .store(self.store())
             .stream_cache_bytes_max(settings.stream_cache_bytes_max.value)
             .small_cache_bytes_max(settings.small_cache_bytes_max.value)
+            .known_ids_bytes_max(settings.known_ids_bytes_max.value)
     }
 }
 

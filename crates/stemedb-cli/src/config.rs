@@ -74,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) stream_cache_bytes_max: Setting<u64>,
     /// Bytes of pages of the engine for what is small that are kept in memory.
     pub(crate) small_cache_bytes_max: Setting<u64>,
+    /// Bytes of the filter of known ids.
+    pub(crate) known_ids_bytes_max: Setting<u64>,
 }
 
 impl Settings {
@@ -106,6 +108,7 @@ struct Content {
     quiet: Option<bool>,
     stream_cache_bytes_max: Option<u64>,
     small_cache_bytes_max: Option<u64>,
+    known_ids_bytes_max: Option<u64>,
 }
 
 /// A settings file that was read.
@@ -191,6 +194,11 @@ fn merge(
             content.small_cache_bytes_max,
         )?
         .or(Builder::SMALL_CACHE_BYTES_DEFAULT),
+        known_ids_bytes_max: pick_bytes(
+            "STEMEDB_KNOWN_IDS_BYTES_MAX",
+            content.known_ids_bytes_max,
+        )?
+        .or(Builder::KNOWN_IDS_BYTES_DEFAULT),
     })
 }
 

@@ -19,7 +19,9 @@ Exit codes:
 Settings: flag over STEMEDB_DIR, STEMEDB_STORE, STEMEDB_JSON, STEMEDB_QUIET, STEMEDB_CONFIG
 over stemedb.toml over default; `stemedb config` shows what is in force and from where.
 Without a flag: stream_cache_bytes_max and small_cache_bytes_max, the bytes of records and of
-epochs that are kept in memory (1048576 to 1099511627776, 67108864 and 33554432 by default).";
+epochs that are kept in memory (1048576 to 1099511627776, 67108864 and 33554432 by default),
+and known_ids_bytes_max, those of a filter that tells new records from stored ones without a look
+at the disk (262144 to 1099511627776, or 0 for none; 67108864 by default).";
 
 pub(super) const INIT: &str = "\
 Examples:

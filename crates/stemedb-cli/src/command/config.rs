@@ -25,6 +25,7 @@ struct Document {
     quiet: Json<bool>,
     stream_cache_bytes_max: Json<u64>,
     small_cache_bytes_max: Json<u64>,
+    known_ids_bytes_max: Json<u64>,
 }
 
 /// Runs the command.
@@ -36,6 +37,7 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
         quiet,
         stream_cache_bytes_max,
         small_cache_bytes_max,
+        known_ids_bytes_max,
     } = &context.settings;
     let document = Document {
         dir: shown(dir, dir.value.display().to_string()),
@@ -44,6 +46,7 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
         quiet: shown(quiet, quiet.value),
         stream_cache_bytes_max: shown(stream_cache_bytes_max, stream_cache_bytes_max.value),
         small_cache_bytes_max: shown(small_cache_bytes_max, small_cache_bytes_max.value),
+        known_ids_bytes_max: shown(known_ids_bytes_max, known_ids_bytes_max.value),
     };
     let output = &mut context.output;
     if output.form() == Form::Json {
@@ -76,6 +79,7 @@ fn lines(document: Document) -> Vec<String> {
             "small_cache_bytes_max",
             text(document.small_cache_bytes_max),
         ),
+        ("known_ids_bytes_max", text(document.known_ids_bytes_max)),
     ];
     let names = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let values = rows.iter().map(|(_, (value, _))| value.len());

@@ -57,12 +57,13 @@ fn flag_over_variable_over_file_over_default() {
 
 #[test]
 fn every_setting_can_come_from_each_place() {
-    let text = "store = \"sled\"\njson = true\nquiet = true\nstream_cache_bytes_max = 1048576\nsmall_cache_bytes_max = 2097152";
+    let text = "store = \"sled\"\njson = true\nquiet = true\nstream_cache_bytes_max = 1048576\nsmall_cache_bytes_max = 2097152\nknown_ids_bytes_max = 524288";
     let from_file = merge(&flags(None), variables(&[]), written(text)).unwrap();
     assert_eq!(from_file.store.value, StoreName::Sled);
     assert!(from_file.json.value && from_file.quiet.value);
     assert_eq!(from_file.stream_cache_bytes_max.value, 1 << 20);
     assert_eq!(from_file.small_cache_bytes_max.value, 2 << 20);
+    assert_eq!(from_file.known_ids_bytes_max.value, 1 << 19);
 
     let env = &[
         ("STEMEDB_STORE", "hybrid"),
@@ -70,6 +71,7 @@ fn every_setting_can_come_from_each_place() {
         ("STEMEDB_QUIET", "false"),
         ("STEMEDB_STREAM_CACHE_BYTES_MAX", "3145728"),
         ("STEMEDB_SMALL_CACHE_BYTES_MAX", "4194304"),
+        ("STEMEDB_KNOWN_IDS_BYTES_MAX", "0"),
     ];
     let from_env = merge(&flags(None), variables(env), written(text)).unwrap();
     assert_eq!(from_env.store.value, StoreName::Hybrid);
@@ -77,6 +79,7 @@ fn every_setting_can_come_from_each_place() {
     assert_eq!(from_env.quiet.origin, Origin::Variable("STEMEDB_QUIET"));
     assert_eq!(from_env.stream_cache_bytes_max.value, 3 << 20);
     assert_eq!(from_env.small_cache_bytes_max.value, 4 << 20);
+    assert_eq!(from_env.known_ids_bytes_max.value, 0);
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn a_setting_that_makes_no_sense_names_its_place() {
     assert_eq!(
         refusal("json = true\ndri = \"x\""),
         said(
-            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`"
+            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`, `known_ids_bytes_max`"
         )
     );
     assert_eq!(
