@@ -369,6 +369,14 @@ fn a_setting_out_of_its_limits_is_refused() {
         let error = refused(builder.open(place.path()), ErrorKind::Invalid);
         assert!(error.to_string().contains("segment_bytes_max"), "{error}");
     }
+    for bytes in [1, (256 << 10) - 1, (1 << 40) + 1] {
+        let place = Place::new();
+        let builder = creating().known_ids_bytes_max(bytes);
+        let error = refused(builder.open(place.path()), ErrorKind::Invalid);
+        let words = format!("known_ids_bytes_max: {bytes} is outside 0, or 256 KiB to 1 TiB");
+        assert!(error.to_string().contains(&words), "{error}");
+        assert!(!place.path().exists(), "nothing is touched");
+    }
     let place = Place::new();
     let builder = creating().stall_failure_after(Duration::ZERO);
     let error = refused(builder.open(place.path()), ErrorKind::Invalid);
