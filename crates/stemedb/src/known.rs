@@ -49,8 +49,8 @@ impl Options {
     const LINK_BYTES_MIN: u64 = 256 << 10;
     const BYTES_MAX: u64 = 1 << 40;
     const SCAN_AFTER_RECORDS: u64 = 1 << 16;
-    /// A look-up costs some five times what the scan takes for an id: by then as much was spent on look-ups as the scan is about to take,
-    /// or half of it.
+    /// A look-up costs some five times what the scan takes for an id: by then more than half of what the scan takes was spent on
+    /// look-ups.
     const SCAN_AFTER_SHARE: u64 = 8;
 
     /// Whether the bound is within its limits.
