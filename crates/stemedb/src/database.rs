@@ -15,12 +15,15 @@ use tokio::sync::Mutex;
 use crate::error::Cause;
 use crate::export::Export;
 use crate::flight::InFlight;
+use crate::known::{Known, Scan};
 use crate::{
     Builder, Durability, Error, Health, Prepared, Receipt, Result, SnapshotReport, Stats,
     Submission, View, snapshot, stats,
 };
 
 mod open;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use open::{
     JOURNAL_DIRECTORY, STORE_DIRECTORY, check_journal, lock_journal, open_store,
@@ -35,13 +38,16 @@ pub struct Database {
     was_created: bool,
 }
 
-// Ordering: the fields are dropped in this order: the worker lets go of journal and store, then the journal covers its last group
+// Ordering: the fields are dropped in this order: the scan lets go of the store, the worker lets go of journal and store, then the journal covers its last group
 // and releases the lock.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) directory: PathBuf,
     pub(crate) durability: Durability,
-    pub(crate) in_flight: InFlight,
+    /// Absent where nothing was stored when the database was opened.
+    pub(crate) scan: Option<Scan>,
+    pub(crate) known: Arc<Known>,
+    pub(crate) in_flight: Arc<InFlight>,
     pub(crate) ingestor: Ingestor,
     pub(crate) store: Arc<dyn KVStore>,
     pub(crate) writer: Writer,
@@ -266,6 +272,7 @@ impl Database {
     pub fn close(self) -> Result<()> {
         let inner = Arc::into_inner(self.inner).ok_or(Cause::Closed)?;
         let Inner {
+            scan,
             ingestor,
             store,
             writer,
@@ -274,6 +281,8 @@ impl Database {
             journal,
             ..
         } = inner;
+        // It holds the store, which must be closed before the journal's lock is released.
+        drop(scan);
         // What is durable is applied, so that the next open has nothing to replay.
         let applied = ingestor.wait_applied(watch.durable_sequence()).wait();
         let stopped = ingestor.stop();

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stemedb_core::RecordId;
 
+use crate::known::Filling;
 use crate::outcome::Outcome;
 
 #[cfg(test)]
@@ -66,6 +67,8 @@ pub(crate) struct Flight {
     first_request: u64,
     /// Everything up to this sequence may have been forgotten.
     forgotten_upto: u64,
+    /// Every id that was ever in the map is inserted here first.
+    filling: Filling,
 }
 
 /// The map behind its lock.
@@ -73,12 +76,25 @@ pub(crate) struct Flight {
 pub(crate) struct InFlight(Mutex<Flight>);
 
 impl InFlight {
+    /// An empty map, whose ids are inserted there.
+    pub(crate) fn new(filling: Filling) -> Self {
+        Self(Mutex::new(Flight {
+            filling,
+            ..Flight::default()
+        }))
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Flight> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Flight {
+    /// What knows every id that was ever in the map.
+    pub(crate) fn filling(&mut self) -> &mut Filling {
+        &mut self.filling
+    }
+
     /// Everything up to this sequence may have been forgotten: a view that is older cannot tell that a record is new.
     pub(crate) fn forgotten_upto(&self) -> u64 {
         self.forgotten_upto
@@ -116,6 +132,8 @@ impl Flight {
             request: self.first_request + later,
             index: request.ids.len() as u64,
         };
+        // Ordering: known before it is appended, and before the lock is released.
+        self.filling.insert(id);
         Arc::make_mut(&mut request.ids).push(id);
         self.spots.insert(id, spot);
         spot.index

@@ -309,6 +309,7 @@ mod error;
 mod export;
 mod file;
 mod flight;
+mod known;
 pub mod maintenance;
 mod marker;
 mod outcome;

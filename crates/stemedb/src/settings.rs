@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::{Database, Result};
+use crate::{Database, Result, known};
 
 /// Which engines hold what can be looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,6 +56,7 @@ pub struct Builder {
     pub(crate) journal: stemedb_wal::Options,
     pub(crate) ingest: stemedb_ingest::Options,
     pub(crate) storage: stemedb_storage::Options,
+    pub(crate) known: known::Options,
 }
 
 impl Builder {
@@ -64,6 +65,8 @@ impl Builder {
         stemedb_storage::Options::STREAM_CACHE_BYTES_DEFAULT;
     /// What [`small_cache_bytes_max`](Self::small_cache_bytes_max) is unless set otherwise.
     pub const SMALL_CACHE_BYTES_DEFAULT: u64 = stemedb_storage::Options::SMALL_CACHE_BYTES_DEFAULT;
+    /// What [`known_ids_bytes_max`](Self::known_ids_bytes_max) is unless set otherwise.
+    pub const KNOWN_IDS_BYTES_DEFAULT: u64 = known::Options::BYTES_DEFAULT;
 
     /// Whether opening may create. Default: never.
     #[must_use]
@@ -113,6 +116,18 @@ impl Builder {
     #[must_use]
     pub fn small_cache_bytes_max(mut self, bytes: u64) -> Self {
         self.storage.small_cache_bytes_max = bytes;
+        self
+    }
+
+    /// Bytes of a filter in memory of the ids that are known, by which a record that is new is told without a look into the store,
+    /// 256 KiB to 1 TiB, or 0 for none. Default: 64 MiB, for about 40 million ids.
+    ///
+    /// It takes memory as it fills, and about 1.6 bytes for each id. Where a database held records when it was opened, it is of use once
+    /// so many new ones came that reading the ids of the others pays: 65,536, or an eighth of them if that is more. With more ids than it
+    /// has room for it is of no use until the database is opened again, with a larger bound; the store is asked then, as without it.
+    #[must_use]
+    pub fn known_ids_bytes_max(mut self, bytes: u64) -> Self {
+        self.known.bytes_max = bytes;
         self
     }
 

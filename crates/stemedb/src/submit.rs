@@ -1,4 +1,6 @@
 //! Submitting records: what is stored already is answered from the store, the rest is appended once.
+//!
+//! Most records are new, and [`Known`](crate::known::Known) tells so without a look into the store.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -211,6 +213,7 @@ impl Inner {
     /// Submits records; see [`Database::submit`](crate::Database::submit).
     pub(crate) fn submit(&self, records: Vec<Prepared>, trust: Trust) -> Result<Submission> {
         self.wait_for_room()?;
+        // Ordering: before any id is asked for, see `Known::may_hold`.
         let view = self.store.snapshot()?;
         let mut known = Vec::with_capacity(records.len());
         let mut key = Vec::new();
@@ -220,7 +223,7 @@ impl Inner {
         let seen_upto = view.cursor().map_or(0, |cursor| cursor.sequence.get());
         let mut flight = self.in_flight.lock();
         if flight.forgotten_upto() > seen_upto {
-            // What the view did not show was forgotten since: a newer view shows it.
+            // What the view did not show, and was not known yet, was forgotten since: it is known, and a newer view shows it.
             let newer = self.store.snapshot()?;
             for (prepared, known) in records.iter().zip(&mut known) {
                 if known.is_none() {
@@ -242,8 +245,12 @@ impl Inner {
             request.ids = ids;
         }
         flight.forget_applied(self.ingestor.counters().applied_sequence);
+        let scan = self.scan.as_ref().filter(|_| flight.filling().take_due());
         drop(flight);
         self.append(submitting.requests, trust);
+        if let Some(scan) = scan {
+            scan.start();
+        }
         Ok(Submission {
             slots,
             outcomes: submitting.outcomes,
@@ -274,13 +281,16 @@ impl Inner {
         }
     }
 
-    /// The receipt of a record that is stored; `key` is room for its key.
+    /// The receipt of a record that is stored; `key` is room for its key. An id that is not known costs no look into the store.
     fn find_stored(
         &self,
         view: &dyn Snapshot,
         prepared: &Prepared,
         key: &mut Vec<u8>,
     ) -> Result<Option<Receipt>> {
+        if !self.known.may_hold(prepared.id) {
+            return Ok(None);
+        }
         key.clear();
         identity_key(prepared.id, prepared.record_type).encode_into(key);
         let stored = view.sequence(key)?;

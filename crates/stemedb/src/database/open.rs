@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use super::{Database, Inner};
 use crate::error::{Cause, Result};
 use crate::flight::InFlight;
+use crate::known::{self, Base, Filling, Scan};
 use crate::maintenance::{DUMP_DIRECTORY, REBUILD_DIRECTORY, VERIFY_DIRECTORY};
 use crate::marker::Marker;
 use crate::{Builder, Create, Durability, StoreKind, file};
@@ -89,10 +90,17 @@ fn start(
         Ingestor::with_options(Arc::clone(&journal), Arc::clone(&store), builder.ingest);
     ingestor.start();
     ingestor.wait_applied(watch.durable_sequence()).wait()?;
+    let base = base(&*store)?;
+    let filling = fill(builder.known, base);
+    let known = filling.known();
+    let in_flight = Arc::new(InFlight::new(filling));
+    let scan = |base| Scan::new(Arc::clone(&store), Arc::clone(&in_flight), base);
     Ok(Inner {
         directory: directory.to_owned(),
         durability: builder.durability,
-        in_flight: InFlight::default(),
+        scan: base.map(scan),
+        known,
+        in_flight,
         ingestor,
         store,
         writer,
@@ -102,15 +110,42 @@ fn start(
     })
 }
 
+/// What is stored when nothing is behind; `None` where that is nothing at all.
+fn base(store: &dyn KVStore) -> Result<Option<Base>> {
+    let view = store.snapshot()?;
+    Ok(view.cursor().map(|cursor| Base {
+        upto: cursor.sequence,
+        counts: view.counts(),
+    }))
+}
+
+/// What learns the ids of records; it knows them all where there are none.
+fn fill(options: known::Options, base: Option<Base>) -> Filling {
+    let counts = base.map(|base| base.counts).unwrap_or_default();
+    let stored = counts.assertions + counts.votes + counts.epochs;
+    let mut filling = Filling::new(options, stored);
+    if base.is_none() {
+        filling.complete();
+    }
+    filling
+}
+
 /// The settings that nobody below checks: an engine that may take no time at all has failed before it began.
 fn check_settings(builder: &Builder) -> Result<()> {
+    let refuse = |name, value, limits| {
+        let refused = stemedb_ingest::Error::Option {
+            name,
+            value,
+            limits,
+        };
+        Err(refused.into())
+    };
     if builder.storage.stall.fail_after.is_zero() {
-        return Err(stemedb_ingest::Error::Option {
-            name: "stall_failure_after",
-            value: 0,
-            limits: "more than 0",
-        }
-        .into());
+        return refuse("stall_failure_after", 0, "more than 0");
+    }
+    if !builder.known.is_allowed() {
+        let name = known::Options::NAME;
+        return refuse(name, builder.known.bytes_max, known::Options::LIMITS);
     }
     Ok(())
 }

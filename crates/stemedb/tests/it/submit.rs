@@ -134,35 +134,42 @@ fn overlapping_loads_of_many_threads_store_every_record_once() {
 
 #[test]
 fn what_is_applied_while_a_submission_looks_for_it_is_stored_once() {
-    // The look takes long, for a record that is stored already is looked for again and again. Meanwhile the last ones of the
-    // submission are stored, applied and forgotten by the map of what is in flight: the view of the look shows none of them.
+    // The look takes long, for a record that is stored already is looked for again and again. Meanwhile the others of the submission are
+    // stored, applied and forgotten by the map of what is in flight: the view of the look shows none of them. Those that come first
+    // were not even known when they were looked for.
     const LOOKS: usize = 200_000;
     const LATE: u64 = 20;
-    let place = Place::new();
-    let database = place.database();
-    store(&database, vec![numbered(0)]);
-    let mut records = vec![prepared([numbered(0)]).remove(0); LOOKS];
-    records.extend(prepared((1..=LATE).map(numbered)));
-    let barrier = Barrier::new(2);
-    let receipts = thread::scope(|scope| {
-        let looking = scope.spawn(|| {
-            barrier.wait();
-            database.submit(records).wait()
-        });
-        barrier.wait();
-        for number in 1..=LATE {
-            database.add(numbered(number)).unwrap();
-            settle(&database);
+    for are_first in [false, true] {
+        let place = Place::new();
+        let database = place.database();
+        store(&database, vec![numbered(0)]);
+        let looks = vec![prepared([numbered(0)]).remove(0); LOOKS];
+        let mut parts = [looks, prepared((1..=LATE).map(numbered))];
+        if are_first {
+            parts.reverse();
         }
-        looking.join().unwrap()
-    });
-    assert!(receipts.iter().all(Result::is_ok));
-    settle(&database);
-    let stats = database.stats().unwrap();
-    assert_eq!(
-        (stats.durable_sequence, stats.counts.duplicates),
-        (1 + LATE, 0)
-    );
+        let records: Vec<_> = parts.into_iter().flatten().collect();
+        let barrier = Barrier::new(2);
+        let receipts = thread::scope(|scope| {
+            let looking = scope.spawn(|| {
+                barrier.wait();
+                database.submit(records).wait()
+            });
+            barrier.wait();
+            for number in 1..=LATE {
+                database.add(numbered(number)).unwrap();
+                settle(&database);
+            }
+            looking.join().unwrap()
+        });
+        assert!(receipts.iter().all(Result::is_ok));
+        settle(&database);
+        let stats = database.stats().unwrap();
+        assert_eq!(
+            (stats.durable_sequence, stats.counts.duplicates),
+            (1 + LATE, 0)
+        );
+    }
 }
 
 #[test]
