@@ -93,6 +93,7 @@ mod archive;
 mod arrival;
 mod codec;
 mod error;
+mod gather;
 mod ingestor;
 mod options;
 mod prepare;

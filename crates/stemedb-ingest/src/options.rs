@@ -15,8 +15,12 @@ pub struct Options {
     /// A batch is what is durable when it is taken, so that it is large only where the worker is behind. One of 12 MiB of entries or more
     /// goes into a `HybridStore` as whole tables, at less than two thirds of the cost.
     pub batch_records_max: u64,
-    /// Bytes of groups after which a batch is applied, at least 1. Two batches are in memory at most. Default: 16 MiB.
+    /// Bytes of groups after which a batch is applied, at least 1, and no more than a quarter of `behind_bytes_max`. Two batches are in memory
+    /// at most. Default: 16 MiB.
     pub batch_bytes_max: u64,
+    /// How long a batch behind one that was at least half full waits to become full, while more keeps coming and nobody waits for one of its records.
+    /// Zero turns it off. Default: 1 s.
+    pub batch_linger: Duration,
     /// How long after it was applied something is made durable at the latest. Default: 5 s.
     pub checkpoint_after: Duration,
     /// Bytes of records after which what was applied is made durable. Default: 64 MiB.
@@ -32,6 +36,7 @@ impl Default for Options {
         Self {
             batch_records_max: 32_768,
             batch_bytes_max: 16 << 20,
+            batch_linger: Duration::from_secs(1),
             checkpoint_after: Duration::from_secs(5),
             checkpoint_bytes: 64 << 20,
             behind_bytes_max: 256 << 20,

@@ -103,6 +103,12 @@ impl Progress {
         answer(waiters, &Err(error.clone()));
     }
 
+    /// Whether anybody waits for a record behind `after`, up to `last`, to be readable.
+    pub(crate) fn is_awaited(&self, after: u64, last: u64) -> bool {
+        let is_there = |(wanted, _): &Waiter| (after.saturating_add(1)..=last).contains(wanted);
+        self.state().waiters.iter().any(is_there)
+    }
+
     pub(crate) fn wait_applied(&self, sequence: u64) -> Applied {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state();

@@ -8,6 +8,8 @@
 //! ```
 //!
 //! So there are two batches in memory at most. What the second is looked up in does not show the first, whose ids it is given besides.
+//!
+//! A batch behind a large one waits to become full ([`Gathered`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +17,11 @@ use std::time::Duration;
 use rayon::ThreadPool;
 use stemedb_core::Sequence;
 use stemedb_storage::{Cursor, KVStore};
-use stemedb_wal::{Consumer, Group, Interrupt, JournalReader, JournalWatch, Mark, Wake};
+use stemedb_wal::{Consumer, Interrupt, JournalReader, JournalWatch, Mark, Wake};
 
 use crate::announced::Announcements;
 use crate::arrival::Arrivals;
+use crate::gather::{Gathered, QUIET_WAITS_MAX, WAIT};
 use crate::options::Options;
 use crate::progress::{Health, Progress};
 use crate::work::{Ready, Taken, Work};
@@ -39,6 +42,12 @@ pub struct IngestWorker<S = JournalReader> {
     applied: Option<Cursor>,
     /// Number of the last group that was taken from the source.
     taken: u64,
+    /// What was taken and is not prepared yet.
+    gathered: Gathered,
+    /// The last sequence before that.
+    prepared_upto: u64,
+    /// Whether the last batch was large, so that the next one waits to become full.
+    is_bulk: bool,
     /// The batch that was prepared while the one before it was applied.
     next: Option<Work>,
     /// Why nothing more can be taken; what was taken before is applied first.
@@ -125,6 +134,9 @@ impl<S: Source> IngestWorker<S> {
             is_published: false,
             applied,
             taken: applied.map_or(0, |cursor| cursor.group),
+            gathered: Gathered::default(),
+            prepared_upto: applied.map_or(0, |cursor| cursor.sequence.get()),
+            is_bulk: false,
             next: None,
             failure: None,
             bytes_since_checkpoint: 0,
@@ -181,11 +193,12 @@ impl<S: Source> IngestWorker<S> {
         let Some(Work { ready, arrivals }) = self.next_work()? else {
             return Ok(Step::CaughtUp);
         };
-        let following = self.take();
-        if following.groups.is_empty() {
+        self.gather();
+        if self.gathered.is_empty() || self.is_worth_lingering() {
             self.apply(ready)?;
             return Ok(Step::Applied);
         }
+        let following = self.hand_over();
         // It is taken before the batch is applied, and so shows none of it.
         let view = self.store.working_snapshot()?;
         let pool = Arc::clone(&self.pool);
@@ -212,10 +225,12 @@ impl<S: Source> IngestWorker<S> {
         if let Some(work) = self.next.take() {
             return Ok(Some(work));
         }
-        let taken = self.take();
-        if taken.groups.is_empty() {
+        self.gather();
+        self.linger();
+        if self.gathered.is_empty() {
             return self.failure.take().map_or(Ok(None), Err);
         }
+        let taken = self.hand_over();
         let view = self.store.working_snapshot()?;
         Ok(Some(taken.prepare(
             &self.pool,
@@ -245,13 +260,8 @@ impl<S: Source> IngestWorker<S> {
     }
 
     /// Takes whole groups, until a batch is full or nothing more is durable, or can be read.
-    fn take(&mut self) -> Taken {
-        let mut groups = Vec::new();
-        let (mut records, mut bytes) = (0_u64, 0_u64);
-        while self.failure.is_none()
-            && records < self.options.batch_records_max
-            && bytes < self.options.batch_bytes_max
-        {
+    fn gather(&mut self) {
+        while self.failure.is_none() && !self.gathered.is_full(&self.options) {
             let group = match self.source.next_group() {
                 Ok(Some(group)) => group,
                 Ok(None) => break,
@@ -261,19 +271,47 @@ impl<S: Source> IngestWorker<S> {
                 }
             };
             // A source may deliver more than once, and a batch that held a record twice would count it twice.
-            if group.number() <= self.taken {
-                continue;
+            if group.number() > self.taken {
+                self.taken = group.number();
+                self.gathered.push(group, self.source.monotonic());
             }
-            self.taken = group.number();
-            records += u64::from(group.header().records);
-            bytes += group.header().group_bytes();
-            groups.push(group);
         }
-        let last = groups.iter().rev().find_map(Group::mark);
-        let announcements = last.map(|last| self.announcements.take_upto(last.sequence));
+    }
+
+    /// Waits for more groups while that is worth it; see [`Gathered`].
+    fn linger(&mut self) {
+        let mut quiet_waits = 0;
+        while self.is_worth_lingering() && quiet_waits < QUIET_WAITS_MAX {
+            match self.source.wait(WAIT) {
+                Wake::Groups => {
+                    self.gather();
+                    quiet_waits = 0;
+                }
+                Wake::TimedOut => quiet_waits += 1,
+                Wake::Interrupted | Wake::Ended => return,
+            }
+        }
+    }
+
+    fn is_worth_lingering(&self) -> bool {
+        self.is_bulk
+            && self
+                .gathered
+                .may_grow(&self.options, self.source.monotonic())
+            && self.failure.is_none()
+            && !self
+                .progress
+                .is_awaited(self.prepared_upto, self.gathered.last_sequence())
+    }
+
+    /// What was gathered, with what was announced of it until now.
+    fn hand_over(&mut self) -> Taken {
+        self.is_bulk = self.gathered.is_large(&self.options);
+        self.prepared_upto = self.gathered.last_sequence().max(self.prepared_upto);
+        let (groups, records) = std::mem::take(&mut self.gathered).into_parts();
         Taken {
+            announcements: self.announcements.take_upto(self.prepared_upto),
             groups,
-            announcements: announcements.unwrap_or_default(),
             records,
             passed_bytes: self.source.passed_bytes(),
         }
@@ -328,3 +366,6 @@ pub fn cursor(mark: &Mark) -> Cursor {
         group_hash: mark.hash.0,
     }
 }
+
+#[cfg(test)]
+mod tests;
