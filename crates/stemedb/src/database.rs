@@ -23,7 +23,7 @@ use crate::{
 
 mod open;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use open::{
     JOURNAL_DIRECTORY, STORE_DIRECTORY, check_journal, lock_journal, open_store,
@@ -44,6 +44,8 @@ pub struct Database {
 pub(crate) struct Inner {
     pub(crate) directory: PathBuf,
     pub(crate) durability: Durability,
+    /// Threads that share the look-ups of one submission.
+    pub(crate) threads: usize,
     /// Absent where nothing was stored when the database was opened.
     pub(crate) scan: Option<Scan>,
     pub(crate) known: Arc<Known>,

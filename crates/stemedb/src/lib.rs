@@ -308,6 +308,7 @@ mod database;
 mod error;
 mod export;
 mod file;
+mod find;
 mod flight;
 mod known;
 pub mod maintenance;

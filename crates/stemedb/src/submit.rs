@@ -6,11 +6,11 @@ use std::future::{Future, poll_fn};
 use std::sync::Arc;
 
 use stemedb_core::{RecordId, Sequence};
-use stemedb_ingest::identity_key;
 use stemedb_storage::Snapshot;
 use stemedb_wal::{AppendError, Appended, Trust};
 
 use crate::database::Inner;
+use crate::find::Find;
 use crate::flight::{Flight, Place};
 use crate::outcome::{Outcome, Settle};
 use crate::{Durability, Error, Prepared, Result};
@@ -215,21 +215,13 @@ impl Inner {
         self.wait_for_room()?;
         // Ordering: before any id is asked for, see `Known::may_hold`.
         let view = self.store.snapshot()?;
-        let mut known = Vec::with_capacity(records.len());
-        let mut key = Vec::new();
-        for prepared in &records {
-            known.push(self.find_stored(view.as_ref(), prepared, &mut key)?);
-        }
+        let mut known = self.find(view.as_ref()).all(&records)?;
         let seen_upto = view.cursor().map_or(0, |cursor| cursor.sequence.get());
         let mut flight = self.in_flight.lock();
         if flight.forgotten_upto() > seen_upto {
             // What the view did not show, and was not known yet, was forgotten since: it is known, and a newer view shows it.
             let newer = self.store.snapshot()?;
-            for (prepared, known) in records.iter().zip(&mut known) {
-                if known.is_none() {
-                    *known = self.find_stored(newer.as_ref(), prepared, &mut key)?;
-                }
-            }
+            self.find(newer.as_ref()).missing(&records, &mut known)?;
         }
         // Nothing fails from here on: what is in the map is appended.
         let mut submitting = Submitting::default();
@@ -258,6 +250,15 @@ impl Inner {
         })
     }
 
+    fn find<'a>(&'a self, view: &'a dyn Snapshot) -> Find<'a> {
+        Find {
+            view,
+            known: &self.known,
+            durability: self.durability,
+            threads: self.threads,
+        }
+    }
+
     /// Appends requests; what was checked in full is announced to the worker.
     ///
     /// Each record was found neither stored nor in flight under the lock of the map, in which it is since. Whoever submits it again
@@ -279,27 +280,6 @@ impl Inner {
             };
             writer.append_all_then(request.payloads, then);
         }
-    }
-
-    /// The receipt of a record that is stored; `key` is room for its key. An id that is not known costs no look into the store.
-    fn find_stored(
-        &self,
-        view: &dyn Snapshot,
-        prepared: &Prepared,
-        key: &mut Vec<u8>,
-    ) -> Result<Option<Receipt>> {
-        if !self.known.may_hold(prepared.id) {
-            return Ok(None);
-        }
-        key.clear();
-        identity_key(prepared.id, prepared.record_type).encode_into(key);
-        let stored = view.sequence(key)?;
-        Ok(stored.map(|sequence| Receipt {
-            id: prepared.id,
-            sequence,
-            durability: self.durability,
-            status: Status::AlreadyStored,
-        }))
     }
 
     /// Waits while too many records are in flight.

@@ -86,6 +86,7 @@ fn start(
     let (writer, trusted_writer) = (journal.writer(), journal.trusted_writer());
     let watch = journal.watch();
     let journal = Arc::new(Mutex::new(journal));
+    let threads = builder.ingest.threads;
     let mut ingestor =
         Ingestor::with_options(Arc::clone(&journal), Arc::clone(&store), builder.ingest);
     ingestor.start();
@@ -98,6 +99,7 @@ fn start(
     Ok(Inner {
         directory: directory.to_owned(),
         durability: builder.durability,
+        threads,
         scan: base.map(scan),
         known,
         in_flight,

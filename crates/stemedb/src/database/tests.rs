@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use stemedb_core::RecordId;
+use stemedb_storage::Snapshot;
 
 use super::Database;
-use crate::known::Options;
+use crate::known::{Known, Options};
 use crate::{
     Agent, Assertion, Builder, Create, Epoch, EpochName, ErrorKind, Object, Predicate, Prepared,
     Record, Status, StoreKind, Subject, Vote, Weight,
@@ -40,10 +42,18 @@ fn numbered(number: u64) -> Record {
     ))
 }
 
-fn prepared(numbers: impl IntoIterator<Item = u64>) -> Vec<Prepared> {
+pub(crate) fn prepared(numbers: impl IntoIterator<Item = u64>) -> Vec<Prepared> {
     let numbers = numbers.into_iter();
     let prepare = |number| Prepared::new(&numbered(number)).unwrap();
     numbers.map(prepare).collect()
+}
+
+pub(crate) fn snapshot(database: &Database) -> Arc<dyn Snapshot> {
+    database.inner.store.snapshot().unwrap()
+}
+
+pub(crate) fn known(database: &Database) -> Arc<Known> {
+    Arc::clone(&database.inner.known)
 }
 
 /// Settings with links of 1 KiB and more, and a scan after so many new records.
