@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use stemedb_testkit::oracle::chain;
+use tikv_jemallocator::Jemalloc;
 
 mod args;
 mod bench;
@@ -33,6 +34,10 @@ mod task;
 mod vfs;
 
 use output::tell;
+
+/// Threads that allocate what others free leave holes in the memory that the allocator of the C library gives each of them.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args();

@@ -8,6 +8,8 @@ use std::{
     process::ExitCode,
 };
 
+use tikv_jemallocator::Jemalloc;
+
 mod args;
 mod clock;
 mod command;
@@ -21,6 +23,10 @@ mod text;
 use command::Context;
 use failure::{Exit, Failure, say_failure};
 use output::{Output, say};
+
+/// Threads that allocate what others free leave holes in the memory that the allocator of the C library gives each of them.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));

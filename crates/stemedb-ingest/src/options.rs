@@ -10,13 +10,13 @@ pub(crate) const BEHIND_BYTES_MIN: u64 = 1 << 20;
 /// Settings of the ingest worker. Every field is public; [`Options::default`] is what most want.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Records after which a batch is applied, at least 1; it ends with a whole group. Default: 32,768.
+    /// Records after which a batch is applied, at least 1; it ends with a whole group. Default: 65,536.
     ///
     /// A batch is what is durable when it is taken, so that it is large only where the worker is behind. One of 12 MiB of entries or more
     /// goes into a `HybridStore` as whole tables, at less than two thirds of the cost.
     pub batch_records_max: u64,
     /// Bytes of groups after which a batch is applied, at least 1, and no more than a quarter of `behind_bytes_max`. Two batches are in memory
-    /// at most. Default: 16 MiB.
+    /// at most. Default: 32 MiB.
     pub batch_bytes_max: u64,
     /// How long a batch behind one that was at least half full waits to become full, while more keeps coming and nobody waits for one of its records.
     /// Zero turns it off. Default: 1 s.
@@ -34,8 +34,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            batch_records_max: 32_768,
-            batch_bytes_max: 16 << 20,
+            batch_records_max: 65_536,
+            batch_bytes_max: 32 << 20,
             batch_linger: Duration::from_secs(1),
             checkpoint_after: Duration::from_secs(5),
             checkpoint_bytes: 64 << 20,

@@ -23,11 +23,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use fjall::{
     CompressionType, Database, Error as FjallError, Keyspace, KeyspaceCreateOptions,
-    KvSeparationOptions, LsmError, PersistMode, Readable, Snapshot,
+    KvSeparationOptions, LsmError, PersistMode, Readable, Snapshot, compaction::Leveled,
 };
 
 use self::packed::Packer;
@@ -67,10 +68,22 @@ const THREADS_MAX: usize = 4;
 /// Bytes of a commit from which on it is written as tables: fewer would make tables that soon have to be merged again.
 const LOAD_BYTES_MIN: usize = 12 * 1024 * 1024;
 
-/// With so many tables that wait to be merged a commit goes into the memtable: fjall holds back who writes there, but no load.
+/// So many tables that were loaded or flushed are merged at a time, with all of the first level that they overlap; each load makes one of
+/// these, over all keys, so that fewer at a time would write that level anew more often.
+const MERGE_TABLES_MIN: u8 = 12;
+
+/// Bytes of a table that a merge makes. The first level holds up to [`MERGE_TABLES_MIN`] of them, each level behind it ten times as many: all of
+/// the first, and what it overlaps in the second, are written anew as a whole, so that each is to be small beside what comes in.
+const TABLE_BYTES: u64 = 24 * 1024 * 1024;
+
+/// With so many tables that wait to be merged a load waits for a merge that is going on: fjall holds back who writes into the memtable, but
+/// no load.
 ///
-/// It must not wait here instead: fjall looks for something to merge only when something is loaded or flushed.
-const LOAD_TABLES_MAX: usize = 16;
+/// It waits for no merge that has not begun: fjall looks for something to merge only when something is loaded or flushed.
+const LOAD_TABLES_MAX: usize = 20;
+
+/// How often a load that waits looks for the end of a merge.
+const MERGE_POLL: Duration = Duration::from_millis(2);
 
 /// fjall, the log-structured engine that holds what grows with the stream.
 pub struct FjallEngine {
@@ -154,12 +167,11 @@ impl FjallEngine {
 
 impl FjallEngine {
     /// Whether a commit, which is sorted, is written as tables.
-    fn is_load(&self, keyspace: &Keyspace, writes: &[Pair]) -> bool {
+    fn is_load(&self, writes: &[Pair]) -> bool {
         let lengths = writes
             .iter()
             .map(|(key, envelope)| key.len() + envelope.len());
         lengths.sum::<usize>() >= self.load_bytes_min
-            && keyspace.l0_table_count() < LOAD_TABLES_MAX
             // Of a key that comes twice fjall would not say which it keeps: it panics.
             && writes.is_sorted_by(|(one, _), (other, _)| one < other)
     }
@@ -206,7 +218,8 @@ impl Engine for FjallEngine {
         let Handles { db, keyspace } = handles;
         // Neighbours in order are found faster in the memtable. Of two writes of a key the later one stays the later.
         writes.sort_by(|(one, _), (other, _)| one.cmp(other));
-        if level == Level::Visible && self.is_load(keyspace, &writes) {
+        if level == Level::Visible && self.is_load(&writes) {
+            await_merge(handles);
             return self.load(handles, &writes);
         }
         let mut batch = db.batch();
@@ -302,9 +315,20 @@ fn options() -> KeyspaceCreateOptions {
         .compression(CompressionType::None)
         // No blob is moved, however many of its neighbours are stale.
         .age_cutoff(0.0);
+    let leveled = Leveled::default()
+        .with_l0_threshold(MERGE_TABLES_MIN)
+        .with_table_target_size(TABLE_BYTES);
     KeyspaceCreateOptions::default()
+        .compaction_strategy(Arc::new(leveled))
         .max_memtable_size(MEMTABLE_BYTES_MAX)
         .with_kv_separation(Some(apart))
+}
+
+/// Waits while too many tables wait to be merged and a merge goes on. The caller's patience is that of the watchdog.
+fn await_merge(Handles { db, keyspace }: &Handles) {
+    while keyspace.l0_table_count() >= LOAD_TABLES_MAX && db.active_compactions() > 0 {
+        thread::park_timeout(MERGE_POLL);
+    }
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
