@@ -73,10 +73,10 @@ impl Gathered {
             || self.bytes.saturating_mul(parts) >= bytes_max
     }
 
-    /// Whether there is a batch that takes more groups, and that has not waited for too long.
+    /// Whether there are records for a batch that takes more groups, and that has not waited for too long.
     pub(crate) fn may_grow(&self, options: &Options, now: Duration) -> bool {
         let waited = now.saturating_sub(self.since);
-        !self.is_empty() && !self.is_full(options) && waited < options.batch_linger
+        self.records > 0 && !self.is_full(options) && waited < options.batch_linger
     }
 
     /// The groups, and how many records they hold.

@@ -293,8 +293,10 @@ impl<S: Source> IngestWorker<S> {
         }
     }
 
+    /// Whether to wait for more groups. Nothing is held back before the store shows anything: that is what `open` waits for.
     fn is_worth_lingering(&self) -> bool {
         self.is_bulk
+            && self.is_published
             && self
                 .gathered
                 .may_grow(&self.options, self.source.monotonic())

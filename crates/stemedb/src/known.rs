@@ -53,6 +53,11 @@ impl Options {
     /// look-ups.
     const SCAN_AFTER_SHARE: u64 = 8;
 
+    /// So many ids have room at most. Where more are stored there is nothing to be gained.
+    const fn ids_max(&self) -> u64 {
+        (self.bytes_max / BLOCK_BYTES).saturating_mul(BLOCK_IDS)
+    }
+
     /// Whether the bound is within its limits.
     pub(crate) fn is_allowed(&self) -> bool {
         self.bytes_max == 0 || (self.link_bytes_min..=Self::BYTES_MAX).contains(&self.bytes_max)
@@ -185,9 +190,10 @@ impl Filling {
     pub(crate) fn new(options: Options, stored: u64) -> Self {
         let share = stored / Options::SCAN_AFTER_SHARE;
         Self {
-            phase: match options.bytes_max {
-                0 => Phase::Full,
-                _ => Phase::Partial,
+            phase: if stored < options.ids_max() {
+                Phase::Partial
+            } else {
+                Phase::Full
             },
             link_bytes_min: options.link_bytes_min,
             next_link_bytes: options.link_bytes_min,

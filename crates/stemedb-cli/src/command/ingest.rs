@@ -26,8 +26,8 @@ use load::{End, Load, OnReject};
 use outlet::Outlets;
 use progress::Progress;
 
-/// Bytes of groups that the store may be behind the journal; what it is behind takes memory.
-const BEHIND_BYTES_MAX: u64 = 32 << 20;
+/// Bytes of groups that the store may be behind the journal; what it is behind takes memory. A quarter of it is a batch.
+const BEHIND_BYTES_MAX: u64 = 128 << 20;
 
 /// What became of the lines so far; only what is known for certain is counted.
 #[derive(Debug, Default, Clone, Copy)]

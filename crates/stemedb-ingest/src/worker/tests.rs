@@ -180,3 +180,38 @@ fn a_batch_does_not_wait_while_somebody_waits_for_one_of_its_records() {
 fn a_batch_waits_for_the_last_record_that_fills_it_and_for_those_of_batches_before_it() {
     assert_eq!(batches_awaited(&[1, FULL, 2 * FULL]), GROUPS / FULL);
 }
+
+#[test]
+fn nothing_waits_before_the_store_shows_anything() {
+    // Behind a full batch there are two groups already.
+    let source = Trickle {
+        ready: Cell::new(usize::try_from(FULL + 2).unwrap()),
+        ..Trickle::new()
+    };
+    let batches = batches(source, options(), &Arc::default());
+    assert_eq!(batches, 2 + GROUPS - FULL - 2);
+}
+
+#[test]
+fn a_batch_is_full_by_its_bytes_and_by_a_quarter_of_what_appends_wait_for() {
+    let full = groups()
+        .iter()
+        .take(usize::try_from(FULL).unwrap())
+        .map(|group| group.header().group_bytes())
+        .sum();
+    let by_bytes = Options {
+        batch_bytes_max: full,
+        ..Options::default()
+    };
+    let by_distance = Options {
+        behind_bytes_max: 4 * full,
+        ..Options::default()
+    };
+    for options in [by_bytes, by_distance] {
+        let source = Trickle {
+            ready: Cell::new(usize::try_from(GROUPS).unwrap()),
+            ..Trickle::new()
+        };
+        assert_eq!(batches(source, options, &Arc::default()), GROUPS / FULL);
+    }
+}

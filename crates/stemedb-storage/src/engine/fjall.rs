@@ -72,8 +72,8 @@ const LOAD_BYTES_MIN: usize = 12 * 1024 * 1024;
 /// these, over all keys, so that fewer at a time would write that level anew more often.
 const MERGE_TABLES_MIN: u8 = 12;
 
-/// Bytes of a table that a merge makes. The first level holds up to [`MERGE_TABLES_MIN`] of them, each level behind it ten times as many: all of
-/// the first, and what it overlaps in the second, are written anew as a whole, so that each is to be small beside what comes in.
+/// Bytes of a table that a merge makes. The first level holds up to [`MERGE_TABLES_MIN`] of them, each level behind it ten times as many.
+/// What is merged into the first level writes all of it anew, so that it is to be small beside what comes in.
 const TABLE_BYTES: u64 = 24 * 1024 * 1024;
 
 /// With so many tables that wait to be merged a load waits for a merge that is going on: fjall holds back who writes into the memtable, but
@@ -82,8 +82,10 @@ const TABLE_BYTES: u64 = 24 * 1024 * 1024;
 /// It waits for no merge that has not begun: fjall looks for something to merge only when something is loaded or flushed.
 const LOAD_TABLES_MAX: usize = 20;
 
-/// How often a load that waits looks for the end of a merge.
+/// How long a load that waits sleeps between two looks for the end of a merge, and how often it looks: 2 s in all, less than what the
+/// watchdog remarks on. A merge that takes longer, or never ends, holds no load back for more.
 const MERGE_POLL: Duration = Duration::from_millis(2);
+const MERGE_POLLS_MAX: u32 = 1000;
 
 /// fjall, the log-structured engine that holds what grows with the stream.
 pub struct FjallEngine {
@@ -219,7 +221,11 @@ impl Engine for FjallEngine {
         // Neighbours in order are found faster in the memtable. Of two writes of a key the later one stays the later.
         writes.sort_by(|(one, _), (other, _)| one.cmp(other));
         if level == Level::Visible && self.is_load(&writes) {
-            await_merge(handles);
+            await_merge(
+                || keyspace.l0_table_count(),
+                || db.active_compactions() > 0,
+                || thread::park_timeout(MERGE_POLL),
+            );
             return self.load(handles, &writes);
         }
         let mut batch = db.batch();
@@ -324,10 +330,13 @@ fn options() -> KeyspaceCreateOptions {
         .with_kv_separation(Some(apart))
 }
 
-/// Waits while too many tables wait to be merged and a merge goes on. The caller's patience is that of the watchdog.
-fn await_merge(Handles { db, keyspace }: &Handles) {
-    while keyspace.l0_table_count() >= LOAD_TABLES_MAX && db.active_compactions() > 0 {
-        thread::park_timeout(MERGE_POLL);
+/// Waits while too many tables wait to be merged and a merge goes on, but not for ever.
+fn await_merge(tables: impl Fn() -> usize, is_merging: impl Fn() -> bool, mut pause: impl FnMut()) {
+    for _ in 0..MERGE_POLLS_MAX {
+        if tables() < LOAD_TABLES_MAX || !is_merging() {
+            return;
+        }
+        pause();
     }
 }
 

@@ -138,6 +138,25 @@ fn a_scan_is_due_once_after_enough_new_records() {
 }
 
 #[test]
+fn where_more_is_stored_than_has_room_nothing_is_remembered() {
+    let options = Options {
+        bytes_max: 1 << 20,
+        scan_after_records_min: 1,
+        ..Options::default()
+    };
+    let room = (1 << 20) / BLOCK_BYTES * BLOCK_IDS;
+    for (stored, is_due) in [(room / 1_000, true), (room, false), (u64::MAX, false)] {
+        let mut filling = Filling::new(options, stored);
+        for number in 0..2 + stored.min(room) / 8 {
+            filling.insert(id(number));
+        }
+        assert_eq!(filling.take_due(), is_due, "{stored}");
+        assert_eq!(filling.is_full(), !is_due, "{stored}");
+        assert_eq!(filling.known().has(id(0)), is_due, "{stored}");
+    }
+}
+
+#[test]
 fn the_bits_of_an_id_are_those_of_its_bytes() {
     let mut bytes = [0; 32];
     bytes[7] = 0x80;
