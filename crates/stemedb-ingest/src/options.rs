@@ -12,8 +12,8 @@ pub(crate) const BEHIND_BYTES_MIN: u64 = 1 << 20;
 pub struct Options {
     /// Records after which a batch is applied, at least 1; it ends with a whole group. Default: 65,536.
     ///
-    /// A batch is what is durable when it is taken, so that it is large only where the worker is behind. One of 12 MiB of entries or more
-    /// goes into a `HybridStore` as whole tables, at less than two thirds of the cost.
+    /// A batch is what is durable when it is taken, or comes while it lingers, so that it is large only where much comes in. One of 12 MiB of
+    /// entries or more goes into a `HybridStore` as whole tables, at less than two thirds of the cost.
     pub batch_records_max: u64,
     /// Bytes of groups after which a batch is applied, at least 1, and no more than a quarter of `behind_bytes_max`. Two batches are in memory
     /// at most. Default: 32 MiB.
@@ -21,7 +21,7 @@ pub struct Options {
     /// How long a batch behind one that was at least half full waits to become full, while more keeps coming and nobody waits for one of its records.
     /// Zero turns it off. Default: 1 s.
     pub batch_linger: Duration,
-    /// How long after it was applied something is made durable at the latest. Default: 5 s.
+    /// How long after it was applied something is made durable at the latest, and `batch_linger` later while a load goes on. Default: 5 s.
     pub checkpoint_after: Duration,
     /// Bytes of records after which what was applied is made durable. Default: 64 MiB.
     pub checkpoint_bytes: u64,

@@ -38,8 +38,8 @@ pub struct Database {
     was_created: bool,
 }
 
-// Ordering: the fields are dropped in this order: the scan lets go of the store, the worker lets go of journal and store, then the journal covers its last group
-// and releases the lock.
+// Ordering: the fields are dropped in this order: the scan lets go of the store, the worker lets go of journal and store, then the
+// journal covers its last group and releases the lock.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) directory: PathBuf,

@@ -215,19 +215,19 @@ impl Inner {
         self.wait_for_room()?;
         // Ordering: before any id is asked for, see `Known::may_hold`.
         let view = self.store.snapshot()?;
-        let mut known = self.find(view.as_ref()).all(&records)?;
+        let mut found = self.find(view.as_ref()).all(&records)?;
         let seen_upto = view.cursor().map_or(0, |cursor| cursor.sequence.get());
         let mut flight = self.in_flight.lock();
         if flight.forgotten_upto() > seen_upto {
             // What the view did not show, and was not known yet, was forgotten since: it is known, and a newer view shows it.
             let newer = self.store.snapshot()?;
-            self.find(newer.as_ref()).missing(&records, &mut known)?;
+            self.find(newer.as_ref()).missing(&records, &mut found)?;
         }
         // Nothing fails from here on: what is in the map is appended.
         let mut submitting = Submitting::default();
         let mut slots = Vec::with_capacity(records.len());
-        for (prepared, known) in records.into_iter().zip(known) {
-            slots.push(match known {
+        for (prepared, found) in records.into_iter().zip(found) {
+            slots.push(match found {
                 Some(receipt) => Slot::Known(receipt),
                 None => Slot::Waiting(submitting.place(prepared, &mut flight)),
             });
