@@ -1,6 +1,6 @@
 //! A run of the program under strace, in which one system call goes wrong.
 
-use std::{fmt, path::PathBuf, process::Command};
+use std::{collections::HashMap, fmt, path::PathBuf, process::Command};
 
 use super::{super::support::Home, check::DIRECTORY};
 
@@ -68,8 +68,7 @@ impl Fault {
     /// The calls of its kind that were made in the run that was the last in `home`, without the thread that made them.
     pub(crate) fn calls(&self, home: &Home) -> Vec<String> {
         let log = std::fs::read_to_string(home.path(LOG)).unwrap();
-        let calls = log.lines().filter_map(|line| line.split_once(' '));
-        let calls = calls.map(|(_, call)| call.trim_start().to_owned());
+        let calls = whole_calls(&log).into_iter();
         calls.filter(|call| call.starts_with(self.call)).collect()
     }
 
@@ -85,4 +84,38 @@ impl Fault {
             .find(|line| line.contains(mark))
             .map(str::to_owned)
     }
+}
+
+/// The calls of a log in the order in which they began; where another thread's came in between, strace writes one in two lines.
+fn whole_calls(log: &str) -> Vec<String> {
+    let mut calls: Vec<String> = Vec::new();
+    let mut unfinished: HashMap<&str, usize> = HashMap::new();
+    for (thread, text) in log.lines().filter_map(|line| line.split_once(' ')) {
+        let text = text.trim_start();
+        let rest = text
+            .strip_prefix("<... ")
+            .and_then(|text| text.split_once(" resumed>"));
+        if let Some((_, rest)) = rest {
+            let begun = unfinished.remove(thread).expect("it was begun");
+            calls[begun].push_str(rest);
+            continue;
+        }
+        let begun = text.strip_suffix(" <unfinished ...>");
+        if begun.is_some() {
+            unfinished.insert(thread, calls.len());
+        }
+        calls.push(begun.unwrap_or(text).to_owned());
+    }
+    calls
+}
+
+#[test]
+fn a_call_in_two_lines_is_one() {
+    let log = "7 fdatasync(5</a> <unfinished ...>\n8   openat(3) = 4\n7 <... fdatasync resumed>) = -1 EIO (INJECTED)\n8 close(4) = 0\n";
+    let calls = [
+        "fdatasync(5</a>) = -1 EIO (INJECTED)",
+        "openat(3) = 4",
+        "close(4) = 0",
+    ];
+    assert_eq!(whole_calls(log), calls);
 }
