@@ -14,9 +14,10 @@ pub(crate) const QUIET_WAITS_MAX: u32 = 10;
 /// Groups that were taken from the source and make the next batch.
 ///
 /// While a batch is applied, hardly anything or very much comes in, depending on when the one behind it was taken; left alone, small
-/// batches and large ones take turns, and a store takes in large ones at less than two thirds of the cost. So the batch that follows a full
-/// one waits until it is full as well. It does not, or no longer, if
+/// batches and large ones take turns, and a store takes in large ones at less than two thirds of the cost. So the batch that follows one
+/// that was at least half full waits until it is full. It does not, or no longer, if
 ///
+/// - the store shows nothing yet,
 /// - somebody waits for one of its records to be readable,
 /// - nothing has come for 50 ms, or
 /// - its first group was taken [`Options::batch_linger`] ago.

@@ -18,7 +18,8 @@ pub struct Options {
     /// Bytes of groups after which a batch is applied, at least 1, and no more than a quarter of `behind_bytes_max`. Two batches are in memory
     /// at most. Default: 32 MiB.
     pub batch_bytes_max: u64,
-    /// How long a batch behind one that was at least half full waits to become full, while more keeps coming and nobody waits for one of its records.
+    /// How long a batch behind one that was at least half full waits to become full, while more keeps coming and nobody waits for one of its
+    /// records.
     /// Zero turns it off. Default: 1 s.
     pub batch_linger: Duration,
     /// How long after it was applied something is made durable at the latest, and `batch_linger` later while a load goes on. Default: 5 s.

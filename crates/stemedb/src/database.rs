@@ -143,8 +143,8 @@ impl Database {
     /// Hands in records that were prepared, many at a time; the receipts come from the [`Submission`].
     ///
     /// This returns before they are durable, so that several submissions can share an fsync. It waits only while too much is in
-    /// flight: more than 2^18 records that cannot be read yet (2^20 where they are synced at intervals), or more bytes than the journal's queue takes, or a store that is
-    /// further behind than [`Builder::behind_bytes_max`]. A submission may be durable in part: each record has its own outcome.
+    /// flight: more than 2^18 records that cannot be read yet (2^20 where they are synced at intervals), or more bytes than the journal's
+    /// queue takes, or a store that is further behind than [`Builder::behind_bytes_max`]. A submission may be durable in part: each record has its own outcome.
     pub fn submit(&self, records: Vec<Prepared>) -> Submission {
         let count = records.len();
         let submitted = self.inner.submit(records, Trust::Verified);
