@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::mark::{Extent, check_mark};
 use crate::reader::{JournalReader, Start};
@@ -10,8 +11,8 @@ use crate::snapshot::snapshot;
 use crate::sync::thread::{self, JoinHandle};
 use crate::writer::Writer;
 use crate::{
-    AppendError, Error, JournalId, LockedDirectory, Log, Mark, Options, RecoveryReport,
-    SegmentInfo, SnapshotReport, SyncStats, Trust,
+    AppendError, Error, JournalId, JournalMeters, LockedDirectory, Log, Mark, Options,
+    RecoveryReport, SegmentInfo, SnapshotReport, SyncStats, Trust,
 };
 
 /// An append-only log of records, durable and hash-chained. One may be open per directory.
@@ -192,6 +193,32 @@ impl JournalWatch {
     #[must_use]
     pub fn sync_stats(&self) -> SyncStats {
         self.0.sync_times.stats(self.0.options.vfs.as_ref())
+    }
+
+    /// What the log has counted since the journal was opened, and where the journal stands; nothing waits for it for long.
+    #[must_use]
+    pub fn meters(&self) -> JournalMeters {
+        let groups = &self.0.group_meters;
+        let progress = self.0.progress();
+        let (head, bytes) = (progress.head, progress.group_bytes);
+        let (segments, behind_bytes) = (progress.segments.len(), progress.behind_bytes());
+        drop(progress);
+        JournalMeters {
+            append_ns: groups.append_ns.read(),
+            sync_ns: self.0.sync_times.took_ns(),
+            group_records: groups.records.read(),
+            group_bytes: groups.bytes.read(),
+            durable_sequence: head.map_or(0, |head| head.sequence),
+            segments: segments as u64,
+            bytes,
+            behind_bytes,
+        }
+    }
+
+    /// Time since some fixed moment, by the clock that the journal was opened with; it never goes backwards.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        self.0.options.vfs.monotonic()
     }
 
     /// The failure after which the journal accepts nothing more.

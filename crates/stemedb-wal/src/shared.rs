@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::gather::Gathering;
+use crate::meters::GroupMeters;
 use crate::queue::{Gate, Offer, Part, Queue, Request};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sync_times::SyncTimes;
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
     pub(crate) sync_times: Arc<SyncTimes>,
+    pub(crate) group_meters: GroupMeters,
     queue: Mutex<Queue>,
     arrived: Condvar,
     progress: Mutex<Progress>,
@@ -85,6 +87,7 @@ impl Shared {
             directory: log.directory().to_owned(),
             options: log.options().clone(),
             sync_times: Arc::clone(log.sync_times()),
+            group_meters: GroupMeters::default(),
             queue: Mutex::new(Queue::new(
                 log.begin_group().next_sequence(),
                 log.options().durability,
@@ -118,6 +121,7 @@ impl Shared {
     pub(crate) fn offer(&self, request: Request) -> Offer {
         let mut queue = self.queue();
         let offer = queue.offer(request);
+        queue.note_arrival(|| self.options.vfs.monotonic());
         if queue.take_wake_up() {
             drop(queue);
             self.arrived.notify_one();
@@ -293,6 +297,12 @@ impl Progress {
         let first = self.recent.front()?.number();
         let index = usize::try_from(number.checked_sub(first)?).ok()?;
         self.recent.get(index).cloned()
+    }
+
+    /// Bytes that the consumer has not consumed.
+    pub(crate) fn behind_bytes(&self) -> Option<u64> {
+        let consumer = self.consumer?;
+        Some(self.group_bytes.saturating_sub(consumer.consumed_bytes))
     }
 
     fn gate(&self) -> Gate {

@@ -17,6 +17,8 @@ mod golden; // bytes that were written once
 #[cfg(test)]
 mod hooked; // a simulated disk with a hook in front of it
 #[cfg(test)]
+mod meters; // what is counted of groups and fsyncs
+#[cfg(test)]
 mod misread; // reads that are short, or zeros
 #[cfg(test)]
 mod refusal; // segments missing, swapped, foreign; stores that do not fit

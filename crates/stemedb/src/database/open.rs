@@ -103,6 +103,7 @@ fn start(
         scan: base.map(scan),
         known,
         in_flight,
+        tally: Arc::default(),
         ingestor,
         store,
         writer,
