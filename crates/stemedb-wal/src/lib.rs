@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+pub mod backup;
 mod decision;
 mod directory;
 mod error;
@@ -80,6 +81,7 @@ mod types;
 pub mod vfs;
 mod writer;
 
+pub use backup::Extent;
 pub use error::{AppendError, Corruption, Error, Fault};
 pub use format::FORMAT_VERSION;
 pub use group::{Group, GroupBuilder, RecordRef, Records, Trust};
@@ -96,5 +98,5 @@ pub use snapshot::SnapshotReport;
 pub use spare::{Spare, SpareRequest};
 pub use survey::{Damaged, Item, Link, walk};
 pub use sync_times::SyncStats;
-pub use types::{GroupHash, JournalId, Mark};
+pub use types::{GroupHash, JournalId, Mark, NotHex};
 pub use writer::{Answered, Append, Writer};

@@ -10,7 +10,7 @@ use crate::meters::GroupMeters;
 use crate::queue::{Gate, Offer, Part, Queue, Request};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sync_times::SyncTimes;
-use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo};
+use crate::{AppendError, Durability, Group, GroupHash, JournalId, Mark, Options, SegmentInfo};
 
 /// What an append is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) type Answer = Result<Appended, AppendError>;
 pub(crate) struct Progress {
     pub(crate) head: Option<Mark>,
     pub(crate) durable_group: u64,
+    /// Hash of that group.
+    pub(crate) end_hash: GroupHash,
     pub(crate) group_bytes: u64,
     pub(crate) segments: Vec<SegmentInfo>,
     pub(crate) failure: Option<AppendError>,
@@ -97,6 +99,7 @@ impl Shared {
             progress: Mutex::new(Progress {
                 head: log.head(),
                 durable_group: log.last_group(),
+                end_hash: log.end_hash(),
                 group_bytes: log.group_bytes_total(),
                 segments: log.segments().to_vec(),
                 failure: None,
@@ -188,6 +191,7 @@ impl Shared {
         let mut progress = self.progress();
         for group in groups {
             progress.durable_group = group.number();
+            progress.end_hash = group.header().hash;
             progress.head = group.mark().or(progress.head);
             progress.group_bytes += group.header().group_bytes();
             progress.keep_recent(group, self.options.recent_bytes_max as u64);

@@ -110,6 +110,7 @@ impl Log {
             number,
             first_group: header.first_group,
             first_sequence: header.first_sequence,
+            previous_hash: header.previous_hash,
             group_bytes: 0,
         });
         self.recovered.end = HEADER_BYTES;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod append; // appending, reopening, reading back
 #[cfg(test)]
+mod backup; // backups and restores of a journal that is in use
+#[cfg(test)]
 mod creation; // directories that are made, found made, or in the way
 #[cfg(test)]
 mod damage; // a small journal, damaged at every byte
