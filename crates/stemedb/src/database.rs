@@ -92,6 +92,10 @@ impl Database {
         self.was_created
     }
 
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     /// The database's directory.
     #[must_use]
     pub fn directory(&self) -> &Path {

@@ -304,6 +304,7 @@
 #[cfg(doc)]
 pub mod docs;
 
+pub mod backup;
 mod database;
 mod error;
 mod export;

@@ -252,9 +252,9 @@ fn what_an_interrupted_first_backup_has_copied_is_kept() {
 #[test]
 fn a_backup_of_something_else_is_refused_and_left_alone() {
     let (source, mut original) = journal();
-    let old = SimDisk::with_files(&source.files());
+    let (old, other_old) = (source.files(), source.files());
     let copy = SimDisk::new();
-    append(&mut original, 20..21);
+    original.append([20; 400]).unwrap();
     back_up(&original, &copy).unwrap();
     let before = copy.files();
     let refused = |journal: &Journal| {
@@ -263,7 +263,7 @@ fn a_backup_of_something_else_is_refused_and_left_alone() {
         error
     };
     // An older state of the same journal.
-    let mut older = open(&old);
+    let mut older = open(&SimDisk::with_files(&old));
     assert!(matches!(
         refused(&older),
         Error::BackupAhead {
@@ -272,7 +272,10 @@ fn a_backup_of_something_else_is_refused_and_left_alone() {
             ..
         }
     ));
-    // It went on from there, to the same length and beyond.
+    // It went on from there: to the same length, to another one in the same segment, and beyond.
+    let mut alike = open(&SimDisk::with_files(&other_old));
+    alike.append([30; 400]).unwrap();
+    assert!(matches!(refused(&alike), Error::OtherHistory { .. }));
     append(&mut older, 30..31);
     assert!(matches!(refused(&older), Error::OtherHistory { .. }));
     append(&mut older, 31..50);
