@@ -489,16 +489,7 @@ impl Log {
     }
 
     fn last_segment(&self) -> SegmentInfo {
-        self.recovered
-            .segments
-            .last()
-            .copied()
-            .unwrap_or(SegmentInfo {
-                number: 1,
-                first_group: 1,
-                first_sequence: 1,
-                previous_hash: ChainEnd::START.hash,
-                group_bytes: 0,
-            })
+        let last = self.recovered.segments.last().copied();
+        last.unwrap_or(SegmentInfo::FIRST)
     }
 }

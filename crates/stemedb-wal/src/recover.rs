@@ -39,6 +39,17 @@ pub struct SegmentInfo {
     pub group_bytes: u64,
 }
 
+impl SegmentInfo {
+    /// The first segment of a journal, with nothing in it.
+    pub(crate) const FIRST: Self = Self {
+        number: 1,
+        first_group: ChainEnd::START.next_group,
+        first_sequence: ChainEnd::START.next_sequence,
+        previous_hash: ChainEnd::START.hash,
+        group_bytes: 0,
+    };
+}
+
 /// Everything that a log needs to go on at the journal's end.
 #[derive(Debug)]
 pub(crate) struct Recovered {
