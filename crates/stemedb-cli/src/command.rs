@@ -24,6 +24,7 @@ mod listing;
 mod quarantine;
 mod rebuild;
 mod record;
+mod serve;
 mod sign;
 mod stats;
 mod store;
@@ -79,6 +80,7 @@ pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Command::Epochs(args) => epochs::run(context, &args),
         Command::Export(args) => export::run(context, &args),
         Command::Stats => stats::run(context),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
         Command::Rebuild => rebuild::run(context),
         Command::Quarantine(args) => quarantine::run(context, args),
