@@ -6,6 +6,11 @@ use std::sync::Arc;
 
 use crate::vfs::{OpenMode, Vfs, VfsFile, fill_zeros};
 
+/// Zeros are synced after so many bytes.
+///
+/// A group whose fsync meets that of the zeros waits for all of them, on one disk: for a mebibyte and not for a segment.
+const STEP_BYTES: u64 = 1 << 20;
+
 /// What has to be prepared.
 #[derive(Debug)]
 pub struct SpareRequest {
@@ -65,15 +70,25 @@ impl Spare {
             number,
             capacity_bytes,
         };
-        let filled = fill_zeros(spare.file.as_ref(), 0, capacity_bytes)
-            .and_then(|()| spare.file.sync_data());
-        match filled {
+        match spare.fill() {
             Ok(()) => Ok(spare),
             Err(error) => {
                 spare.discard(vfs);
                 Err(error)
             }
         }
+    }
+
+    /// Makes it as long as it is to be, of zeros that are durable.
+    fn fill(&self) -> io::Result<()> {
+        let mut at = 0;
+        while at < self.capacity_bytes {
+            let to = self.capacity_bytes.min(at + STEP_BYTES);
+            fill_zeros(self.file.as_ref(), at, to)?;
+            self.file.sync_data()?;
+            at = to;
+        }
+        Ok(())
     }
 
     /// Number of the segment that it is meant for.

@@ -1,4 +1,4 @@
-//! Spares that cannot be made.
+//! Spares: how they are made, and what happens where they cannot be.
 
 use std::io;
 use std::path::Path;
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::hooked::{Hook, HookedDisk};
 use crate::story::{directory, options};
-use stemedb_testkit::disk::SimDisk;
+use stemedb_testkit::disk::{Operation, SimDisk};
 use stemedb_wal::vfs::Vfs;
-use stemedb_wal::{AppendError, Options};
+use stemedb_wal::{AppendError, Options, Trust};
 
 /// There is no room for the spare of segment 2.
 #[derive(Debug, Default)]
@@ -61,4 +61,39 @@ fn a_spare_that_could_not_be_made_is_left_to_the_rotation() {
         "{refused:?}"
     );
     assert_eq!(hook.tries.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_spare_is_synced_a_mebibyte_at_a_time_and_whole() {
+    // Groups whose fsync met that of the zeros waited for 64 MiB of them: 42 ms in place of a tenth of one.
+    const STEP_BYTES: u64 = 1 << 20;
+    const SEGMENT_BYTES: u64 = 2 * STEP_BYTES + 512;
+    let disk = SimDisk::new();
+    let options = Options {
+        segment_bytes_max: SEGMENT_BYTES,
+        ..options(&disk)
+    };
+    let mut log = options.lock(directory()).unwrap().open(&[]).unwrap();
+    for _ in 0..3 {
+        let mut builder = log.begin_group();
+        builder.push(&[1; 700_000], Trust::Unverified);
+        log.write(builder).unwrap();
+        log.sync().unwrap();
+    }
+    let request = log.spare_wanted().expect("segment 2 is half full");
+    let before = disk.trace().len();
+    let spare = request.prepare().unwrap();
+    assert_eq!(spare.number(), 3);
+    let (mut synced, mut written) = (0, 0);
+    for done in disk.trace().split_off(before) {
+        match done.operation {
+            Operation::Write => written = written.max(done.offset + done.bytes),
+            Operation::Sync => {
+                assert!(written - synced <= STEP_BYTES, "{synced} to {written}");
+                synced = written;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((synced, written), (SEGMENT_BYTES, SEGMENT_BYTES));
 }
