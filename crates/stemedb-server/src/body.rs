@@ -116,6 +116,7 @@ pub(crate) fn prepare(body: &[u8], type_name: &'static str) -> Result<Records, P
                     index,
                     detail: invalid.to_string(),
                 }),
+                // Nothing was handed in yet, so that the outcome is known.
                 None => return Err(Problem::of(&error, Asked::Read)),
             },
         }

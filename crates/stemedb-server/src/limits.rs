@@ -18,7 +18,8 @@ pub(crate) const PAGE_BYTES_MAX: usize = 4 << 20;
 /// Bytes of a body up to which it is read and checked where it came in, without the way to another thread.
 pub(crate) const BODY_BYTES_INLINE_MAX: usize = 4 << 10;
 
-/// Records that one call into the database takes at most, unless one request alone has more.
+/// Records that one call into the database takes at most, but for those of its last request; their bytes are bounded by
+/// what bodies may hold.
 pub(crate) const SUBMISSION_RECORDS_MAX: usize = 16_384;
 
 /// Characters of a request id that a client may choose.

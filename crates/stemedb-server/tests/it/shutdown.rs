@@ -1,19 +1,24 @@
 //! The end of a server: what is in flight is answered, and what was answered is stored.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use stemedb::{Create, Database};
+use stemedb_server::wire::Code;
 use stemedb_server::{Settings, Shutdown, serve, service};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::timeout;
 
 use crate::support::{Home, ask, claim, post};
 
 /// A server on a port of its own.
 struct Running {
+    address: SocketAddr,
     stream: TcpStream,
     shutdown: Shutdown,
     served: JoinHandle<std::io::Result<()>>,
@@ -32,6 +37,7 @@ async fn start(settings: &Settings) -> Running {
     let stop = shutdown.clone();
     let served = tokio::spawn(serve(listener, service, async move { stop.begun().await }));
     Running {
+        address,
         stream: TcpStream::connect(address).await.unwrap(),
         shutdown,
         served,
@@ -54,6 +60,12 @@ async fn a_request_whose_body_is_on_its_way_is_answered() {
     running.stream.read_exact(&mut asked).await.unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
     running.shutdown.begin();
+    // Nobody else comes in any more, and the request that did is waited for.
+    while TcpStream::connect(running.address).await.is_ok() {
+        yield_now().await;
+    }
+    let moment = Duration::from_millis(50);
+    assert!(timeout(moment, &mut running.served).await.is_err());
     running.stream.write_all(body.as_bytes()).await.unwrap();
     let mut answer = String::new();
     running.stream.read_to_string(&mut answer).await.unwrap();
@@ -84,19 +96,21 @@ async fn what_is_in_flight_is_acknowledged_and_there_or_refused_and_not() {
         let router = home.service.router();
         let records = json!([claim("s", "p", 2 * writer), claim("s", "p", 2 * writer + 1)]);
         writers.push(tokio::spawn(ask(router, post("/v1/assertions", records))));
-        if writer == 100 {
-            home.service.shutdown().begin();
-        }
     }
+    let (path, closing) = (home.path(), tokio::spawn(home.service.close()));
     let (mut acknowledged, mut refused) = (0, 0);
     for writer in writers {
-        match writer.await.unwrap().status {
-            201 => acknowledged += 2,
-            503 => refused += 2,
-            other => panic!("{other}"),
+        let answer = writer.await.unwrap();
+        if answer.status == 201 {
+            acknowledged += 2;
+        } else {
+            answer.problem(Code::ShuttingDown);
+            refused += 2;
         }
     }
     assert_eq!(acknowledged + refused, 400);
-    let (database, _directory) = home.reopened().await;
+    closing.await.unwrap();
+    Arc::into_inner(home.database).unwrap().close().unwrap();
+    let database = Database::open(path).unwrap();
     assert_eq!(database.stats().unwrap().counts.assertions, acknowledged);
 }
