@@ -86,7 +86,7 @@ impl Batch {
 
     /// Takes out what an engine that has applied everything up to `done` must still write; `None` if that is nothing.
     ///
-    /// Entries come in the order of their keys, and the engine's notes behind them. What is of another scope stays.
+    /// Entries and the engine's notes come in the order of their keys, each key once. What is of another scope stays.
     pub(crate) fn take_share(
         &mut self,
         scope: Scope,
@@ -97,40 +97,56 @@ impl Batch {
         if self.cursor.sequence.get() <= done {
             return None;
         }
-        let mut share = Share {
-            writes: Vec::with_capacity(self.entries.len().saturating_add(3)),
-            counts,
-        };
         let mut own = Vec::with_capacity(self.entries.len());
         for entry in mem::take(&mut self.entries) {
             if !scope.holds(entry.kind()) {
                 self.entries.push(entry);
             } else if entry.sequence().get() > done {
-                own.push(Some(entry));
+                own.push(entry);
             }
         }
-        for index in in_order(&own) {
-            if let Some(entry) = own.get_mut(index).and_then(Option::take) {
-                share.put(entry);
-            }
-        }
-        if scope.has_chain() {
-            let duplicates = self
-                .duplicates
-                .iter()
-                .filter(|sequence| sequence.get() > done);
-            share.counts.duplicates = share.counts.duplicates.saturating_add(count(duplicates));
-            share.writes.push(self.link(done));
-        } else if share.writes.is_empty() {
+        if own.is_empty() && !scope.has_chain() {
             return None;
         }
-        share
-            .writes
-            .push(meta::entry(MetaKey::Counts, &share.counts.encode()));
-        share
-            .writes
-            .push(meta::entry(MetaKey::Cursor, &self.cursor.encode()));
-        Some(share)
+        let counts = self.counts_with(&own, (scope, done), counts);
+        let notes = self.notes((scope, done), &counts);
+        Some(Share {
+            writes: merge(own, notes),
+            counts,
+        })
+    }
+
+    /// What an engine holds when these entries of the batch are added to it.
+    fn counts_with(
+        &self,
+        own: &[Entry],
+        (scope, done): (Scope, u64),
+        mut counts: Counts,
+    ) -> Counts {
+        for entry in own {
+            let counted = match entry.kind() {
+                KeyKind::Assertion => &mut counts.assertions,
+                KeyKind::VoteIndex => &mut counts.votes,
+                KeyKind::Epoch => &mut counts.epochs,
+                KeyKind::Quarantine => &mut counts.quarantined,
+                KeyKind::Vote | KeyKind::Subject | KeyKind::Batch | KeyKind::Meta => continue,
+            };
+            *counted = counted.saturating_add(1);
+        }
+        if scope.has_chain() {
+            let is_new = |sequence: &&Sequence| sequence.get() > done;
+            let duplicates = count(self.duplicates.iter().filter(is_new));
+            counts.duplicates = counts.duplicates.saturating_add(duplicates);
+        }
+        counts
+    }
+
+    /// What an engine notes of the batch, in the order of the keys.
+    fn notes(&self, (scope, done): (Scope, u64), counts: &Counts) -> Vec<Pair> {
+        let link = scope.has_chain().then(|| self.link(done));
+        let counts = meta::entry(MetaKey::Counts, &counts.encode());
+        let cursor = meta::entry(MetaKey::Cursor, &self.cursor.encode());
+        link.into_iter().chain([counts, cursor]).collect()
     }
 
     /// The batch's link in the chain of applied batches.
@@ -143,31 +159,30 @@ impl Batch {
     }
 }
 
-impl Share {
-    fn put(&mut self, entry: Entry) {
-        let counted = match entry.kind() {
-            KeyKind::Assertion => Some(&mut self.counts.assertions),
-            KeyKind::VoteIndex => Some(&mut self.counts.votes),
-            KeyKind::Epoch => Some(&mut self.counts.epochs),
-            KeyKind::Quarantine => Some(&mut self.counts.quarantined),
-            KeyKind::Vote | KeyKind::Subject | KeyKind::Batch | KeyKind::Meta => None,
-        };
-        if let Some(counted) = counted {
-            *counted = counted.saturating_add(1);
+/// Entries, in any order, and notes, in that of their keys, as pairs in the order of their keys. Of entries with one key the last is left.
+fn merge(own: Vec<Entry>, notes: Vec<Pair>) -> Vec<Pair> {
+    let mut writes = Vec::with_capacity(own.len().saturating_add(notes.len()));
+    let order = in_order(&own);
+    let mut own: Vec<_> = own.into_iter().map(Some).collect();
+    let mut notes = notes.into_iter().peekable();
+    for (bytes, index) in order {
+        // Notes are of other kinds than entries, so that the first bytes tell them apart.
+        while let Some(note) = notes.next_if(|(key, _)| first_bytes(key) < bytes) {
+            writes.push(note);
         }
-        self.writes.push(entry.into_pair());
+        let entry = own.get_mut(index).and_then(Option::take);
+        writes.extend(entry.map(Entry::into_pair));
     }
+    writes.extend(notes);
+    writes
 }
 
-/// The places of entries in the order of their keys; of those with one key, in the order in which they are.
+/// The places of entries in the order of their keys, with the first bytes of these; of those with one key, the last.
 ///
 /// Most keys are told apart by a number made of their first bytes: the keys themselves lie all over the memory.
-fn in_order(entries: &[Option<Entry>]) -> impl Iterator<Item = usize> + use<> {
-    let key = |index: usize| {
-        let entry = entries.get(index).and_then(Option::as_ref);
-        entry.map_or(&[][..], Entry::key)
-    };
-    let mut order: Vec<(u128, usize)> = (0..entries.len())
+fn in_order(entries: &[Entry]) -> Vec<(u128, usize)> {
+    let key = |index: usize| entries.get(index).map_or(&[][..], Entry::key);
+    let mut order: Vec<_> = (0..entries.len())
         .map(|index| (first_bytes(key(index)), index))
         .collect();
     order.sort_unstable_by(|(one_bytes, one), (other_bytes, other)| {
@@ -176,7 +191,14 @@ fn in_order(entries: &[Option<Entry>]) -> impl Iterator<Item = usize> + use<> {
             .then_with(|| key(*one).cmp(key(*other)))
             .then(one.cmp(other))
     });
-    order.into_iter().map(|(_, index)| index)
+    order.dedup_by(|later, kept| {
+        let is_same = later.0 == kept.0 && key(later.1) == key(kept.1);
+        if is_same {
+            *kept = *later;
+        }
+        is_same
+    });
+    order
 }
 
 /// The first bytes of a key as a number, which is lower or greater only where the key is.

@@ -159,7 +159,7 @@ pub trait Engine: Debug + Send + Sync {
     /// Whether its views stand still.
     fn isolation(&self) -> Isolation;
 
-    /// Writes all pairs or none.
+    /// Writes all pairs or none; they come in the ascending order of their keys, each key once.
     ///
     /// What was committed as [`Level::Visible`] may be lost by a crash, but only together with everything that was
     /// committed after it.

@@ -44,22 +44,18 @@ impl Engine for Broken {
     }
 
     fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
-        let cursor = Key::Meta(MetaKey::Cursor).encode();
-        let (of_cursor, data) = writes
-            .into_iter()
-            .partition(|(key, _)| key[..] == cursor[..]);
-        let (first, second): (Vec<Pair>, Vec<Pair>) = match self.defect {
-            Defect::CursorAfterData => (data, of_cursor),
-            Defect::CursorBeforeData => (of_cursor, data),
-            Defect::SyncIgnored | Defect::ViewsMove => {
-                let whole = [of_cursor, data].concat();
-                let level = match self.defect {
-                    Defect::SyncIgnored => Level::Visible,
-                    _ => level,
-                };
-                return self.inner.commit(whole, level);
-            }
+        let level = match self.defect {
+            Defect::SyncIgnored => Level::Visible,
+            _ => level,
         };
+        let cursor = Key::Meta(MetaKey::Cursor).encode();
+        let is_cursor = |(key, _): &Pair| key[..] == cursor[..];
+        let [first, second]: [Vec<Pair>; 2] = match self.defect {
+            Defect::CursorAfterData => writes.into_iter().partition(|pair| !is_cursor(pair)),
+            Defect::CursorBeforeData => writes.into_iter().partition(is_cursor),
+            Defect::SyncIgnored | Defect::ViewsMove => (writes, Vec::new()),
+        }
+        .into();
         for part in [first, second] {
             if !part.is_empty() {
                 self.inner.commit(part, level)?;

@@ -40,7 +40,8 @@ fn pair(number: u64) -> Pair {
 fn commit(engine: &FjallEngine, numbers: std::ops::Range<u64>) {
     let end = numbers.end.to_le_bytes().to_vec();
     let note = (NOTE.to_vec().into(), end.into());
-    let writes = numbers.map(pair).chain([note]).collect();
+    let mut writes: Vec<_> = numbers.map(pair).chain([note]).collect();
+    writes.sort();
     engine.commit(writes, Level::Visible).unwrap();
 }
 
