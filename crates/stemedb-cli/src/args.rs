@@ -1,6 +1,6 @@
 //! What the program can be asked, and its help.
 
-use std::{ffi::OsString, path::PathBuf, sync::LazyLock};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, sync::LazyLock};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Show counts, sequences and sizes
     #[command(after_help = example::STATS)]
     Stats,
+    /// Answer over HTTP until told to stop
+    #[command(after_help = example::SERVE)]
+    Serve(Serve),
     /// Check the whole database without changing it
     #[command(after_help = example::VERIFY)]
     Verify(Verify),
@@ -221,6 +224,14 @@ pub(crate) struct Export {
     /// Print only the ids, one a line
     #[arg(long)]
     pub(crate) ids: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The address to listen on; port 0 takes one that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8642")]
+    pub(crate) listen: SocketAddr,
 }
 
 /// Arguments of `verify`.

@@ -26,6 +26,7 @@ mod quarantine;
 mod rebuild;
 mod record;
 mod restore;
+mod serve;
 mod sign;
 mod stats;
 mod store;
@@ -81,6 +82,7 @@ pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Command::Epochs(args) => epochs::run(context, &args),
         Command::Export(args) => export::run(context, &args),
         Command::Stats => stats::run(context),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
         Command::Rebuild => rebuild::run(context),
         Command::Backup(args) => backup::run(context, &args),

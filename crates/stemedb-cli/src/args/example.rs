@@ -77,6 +77,17 @@ Examples:
   stemedb stats
   stemedb stats --json --dir ./claims";
 
+pub(super) const SERVE: &str = "\
+Creates the database if there is none. Ends in order on SIGINT and SIGTERM: what is in flight is
+answered, later requests are refused, the database is closed. A second signal ends it at once.
+Every answer names what it waited for, so that nothing that was acknowledged is lost by either.
+
+Examples:
+  stemedb serve
+  stemedb serve --dir ./claims --listen 127.0.0.1:8000
+  curl -H 'content-type: application/json' http://127.0.0.1:8642/v1/assertions \\
+    -d '{\"subject\":\"Eiffel Tower\",\"predicate\":\"height\",\"object\":330,\"agent\":\"me\"}'";
+
 pub(super) const VERIFY: &str = "\
 Works on a database that refuses to open; changes nothing. Exits with 1 if it finds a problem.
 

@@ -27,7 +27,7 @@ const EDGES: [(&str, &[&str]); 7] = [
             "stemedb-ingest",
         ],
     ),
-    ("stemedb-cli", &["stemedb"]),
+    ("stemedb-cli", &["stemedb", "stemedb-server"]),
     ("stemedb-server", &["stemedb"]),
 ];
 const UNPUBLISHED: [&str; 4] = [

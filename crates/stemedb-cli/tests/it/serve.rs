@@ -1,0 +1,182 @@
+//! The server as a process: what it acknowledged survives a kill, and signals end it in order.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, ChildStderr, Command, Stdio},
+    thread::park_timeout,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::support::Home;
+
+const CLAIM: &str = r#"{"subject":"s","predicate":"p","object":1,"agent":"a"}"#;
+
+/// After this long, a server that says nothing hangs.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// A server that is ended with the test.
+struct Server {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    address: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        self.child.wait().unwrap();
+    }
+}
+
+impl Server {
+    fn start(home: &Home) -> Self {
+        let mut command = home.command(["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let address = line_with(&mut stderr, "listening on http://");
+        let address = address.trim().parse().unwrap();
+        Self {
+            child,
+            stderr,
+            address,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends one request, and reads the answer: its status and its body.
+    fn ask(&self, head: &str, body: &str) -> (u16, Value) {
+        let mut stream = self.connect();
+        let length = body.len();
+        write!(stream, "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap();
+        (status.parse().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let mut kill = Command::new("kill");
+        let kill = kill.args(["-s", name, &self.child.id().to_string()]);
+        assert!(kill.status().unwrap().success());
+    }
+
+    /// The code with which it ends.
+    fn code(&mut self) -> Option<i32> {
+        const LOOK: Duration = Duration::from_millis(5);
+        let mut waited = Duration::ZERO;
+        while waited < PATIENCE {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            park_timeout(LOOK);
+            waited += LOOK;
+        }
+        panic!("it does not end");
+    }
+}
+
+/// Reads up to a line that begins like this, and gives the rest of it.
+fn line_with(stderr: &mut BufReader<ChildStderr>, start: &str) -> String {
+    let mut said = String::new();
+    loop {
+        let mut line = String::new();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "{said}");
+        if let Some(rest) = line.strip_prefix(start) {
+            return rest.to_owned();
+        }
+        said.push_str(&line);
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let home = Home::new();
+    let mut server = Server::start(&home);
+    let (status, receipt) = server.ask("POST /v1/assertions", CLAIM);
+    assert_eq!((status, &receipt["durability"]), (201, &"sync".into()));
+    server.child.kill().unwrap();
+    assert_eq!(server.code(), None);
+
+    let server = Server::start(&home);
+    let id = receipt["id"].as_str().unwrap();
+    let (status, record) = server.ask(&format!("GET /v1/records/{id}"), "");
+    assert_eq!((status, &record["id"]), (200, &receipt["id"]));
+    let (status, again) = server.ask("POST /v1/assertions", CLAIM);
+    assert_eq!((status, &again["sequence"]), (200, &receipt["sequence"]));
+}
+
+#[test]
+fn a_signal_ends_it_in_order() {
+    for name in ["TERM", "INT"] {
+        let home = Home::new();
+        let mut server = Server::start(&home);
+        let (_, receipt) = server.ask("POST /v1/assertions", CLAIM);
+        server.signal(name);
+        assert_eq!(server.code(), Some(0));
+        let id = receipt["id"].as_str().unwrap();
+        let found = home.run(["get", "--json", id]).fine();
+        assert_eq!(found.json()["sequence"], 1);
+        home.run(["verify"]).fine();
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let home = Home::new();
+    let mut server = Server::start(&home);
+    let mut stream = server.connect();
+    let head = "POST /v1/assertions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 99\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    // It asks for a body that will not come.
+    let mut asked = [0; 12];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100");
+    server.signal("TERM");
+    line_with(&mut server.stderr, "stopping");
+    server.signal("TERM");
+    line_with(
+        &mut server.stderr,
+        "error: stopped before everything was answered",
+    );
+    assert_eq!(server.code(), Some(4));
+    home.run(["verify"]).fine();
+}
+
+#[test]
+fn it_says_that_it_creates_and_does_not_share_a_database() {
+    let home = Home::new();
+    let mut child = home.start(["serve", "--listen", "127.0.0.1:0"]);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let created = line_with(&mut stderr, "created a database in ");
+    assert_eq!(created, "./stemedb-data\n");
+    line_with(&mut stderr, "listening on http://127.0.0.1:");
+    let second = home.run(["serve", "--listen", "127.0.0.1:0"]);
+    second.failed(4, &["in use", &child.id().to_string()]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn addresses_that_it_does_not_listen_on_create_nothing() {
+    let home = Home::new();
+    for public in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
+        let refused = home.run(["serve", "--listen", public]);
+        refused.failed(2, &["--listen", public, "loopback", "tokens"]);
+    }
+    home.run(["serve", "--listen", "nowhere"]).ended(2);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = home.run(["serve", "--listen", &address]);
+    refused.failed(4, &["--listen", &address, "stop who listens there"]);
+    assert!(!home.path("stemedb-data").exists());
+}

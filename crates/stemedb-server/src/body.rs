@@ -1,0 +1,248 @@
+//! The body of a write: from bytes to records that were checked, named and verified.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request, rejection::BytesRejection},
+    http::{HeaderMap, header},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use stemedb::{Prepared, Record};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::limits::{ARRAY_RECORDS_MAX, ERRORS_LISTED_MAX};
+use crate::problem::{Asked, Problem};
+use crate::state::Shared;
+use crate::wire::{Code, ItemError};
+
+#[cfg(test)]
+mod tests;
+
+/// A body of JSON, with its share of the memory that all bodies may take.
+#[derive(Debug)]
+pub(crate) struct JsonBody {
+    pub(crate) bytes: Bytes,
+    pub(crate) held: OwnedSemaphorePermit,
+}
+
+impl FromRequest<Arc<Shared>> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        check_form(request.headers())?;
+        let bytes_max = shared.settings.body_bytes_max;
+        let bytes = match said_length(request.headers()) {
+            Some(bytes) if bytes > bytes_max => return Err(too_large(bytes_max)),
+            Some(bytes) => bytes,
+            None => bytes_max,
+        };
+        let held = shared.hold_body(bytes).await?;
+        let bytes = Bytes::from_request(request, shared).await;
+        let bytes = bytes.map_err(|rejection| unreadable(&rejection, bytes_max))?;
+        Ok(Self { bytes, held })
+    }
+}
+
+fn said_length(headers: &HeaderMap) -> Option<usize> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+fn too_large(bytes_max: usize) -> Problem {
+    let detail = format!("a body has at most {bytes_max} bytes; send more in several requests");
+    Problem::new(Code::BodyTooLarge, detail)
+}
+
+fn unreadable(rejection: &BytesRejection, bytes_max: usize) -> Problem {
+    if rejection.status().as_u16() == Code::BodyTooLarge.status() {
+        return too_large(bytes_max);
+    }
+    Problem::new(Code::InvalidJson, "the body broke off")
+}
+
+/// Refuses what is not said to be JSON, and what is compressed.
+fn check_form(headers: &HeaderMap) -> Result<(), Problem> {
+    let refuse = |detail| Err(Problem::new(Code::UnsupportedMediaType, detail));
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let kind = text(header::CONTENT_TYPE).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return refuse("send JSON, and say so: -H 'content-type: application/json'");
+    }
+    match text(header::CONTENT_ENCODING) {
+        None | Some("identity") => Ok(()),
+        Some(_) => refuse("send the body as it is, without a content-encoding"),
+    }
+}
+
+/// Whether a body was one record or an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    One,
+    Array,
+}
+
+/// The records of a body.
+#[derive(Debug)]
+pub(crate) struct Records {
+    pub(crate) form: Form,
+    pub(crate) prepared: Vec<Prepared>,
+}
+
+/// Reads and checks all records of a body, which are of the type `type_name`; if one is refused, all are.
+pub(crate) fn prepare(body: &[u8], type_name: &'static str) -> Result<Records, Problem> {
+    let (form, texts) = split(body)?;
+    let (mut places, mut records, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, text) in texts.iter().enumerate() {
+        match read(text.get(), type_name) {
+            Ok(record) => {
+                places.push(index);
+                records.push(Ok::<_, stemedb::Error>(record));
+            }
+            Err(detail) => errors.push(ItemError { index, detail }),
+        }
+    }
+    let mut prepared = Vec::with_capacity(records.len());
+    for (index, checked) in places.into_iter().zip(Prepared::all(records)) {
+        match checked {
+            Ok(record) => prepared.push(record),
+            Err(error) => match error.invalid() {
+                Some(invalid) => errors.push(ItemError {
+                    index,
+                    detail: invalid.to_string(),
+                }),
+                // Nothing was handed in yet, so that the outcome is known.
+                None => return Err(Problem::of(&error, Asked::Read)),
+            },
+        }
+    }
+    if errors.is_empty() {
+        return Ok(Records { form, prepared });
+    }
+    errors.sort_unstable_by_key(|error| error.index);
+    Err(refusal(form, texts.len(), errors))
+}
+
+/// The refusal of a body in which records are invalid.
+fn refusal(form: Form, count: usize, mut errors: Vec<ItemError>) -> Problem {
+    if form == Form::One {
+        let detail = errors.pop().map(|error| error.detail).unwrap_or_default();
+        return Problem::new(Code::InvalidRecord, detail);
+    }
+    let invalid = errors.len();
+    errors.truncate(ERRORS_LISTED_MAX);
+    let listed = match errors.len() {
+        listed if listed < invalid => format!("; the first {listed} are listed"),
+        _ => String::new(),
+    };
+    let detail = format!("{invalid} of {count} records are invalid, and none is stored{listed}");
+    Problem {
+        errors,
+        ..Problem::new(Code::InvalidRecord, detail)
+    }
+}
+
+/// The texts of the records of a body.
+fn split(body: &[u8]) -> Result<(Form, Vec<&RawValue>), Problem> {
+    let syntax = |error: serde_json::Error| Problem::new(Code::InvalidJson, error.to_string());
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'[') {
+        let text = serde_json::from_slice(body).map_err(syntax)?;
+        return Ok((Form::One, vec![text]));
+    }
+    let Elements { texts, count } = serde_json::from_slice(body).map_err(syntax)?;
+    match count {
+        0 => {
+            let detail = "the array is empty; send at least one record";
+            Err(Problem::new(Code::InvalidRecord, detail))
+        }
+        count if count > ARRAY_RECORDS_MAX => {
+            let detail = format!(
+                "the array has {count} records, at most {ARRAY_RECORDS_MAX} are allowed; send more in several requests"
+            );
+            Err(Problem::new(Code::BodyTooLarge, detail))
+        }
+        _ => Ok((Form::Array, texts)),
+    }
+}
+
+/// The elements of an array, as far as an array may go.
+struct Elements<'a> {
+    texts: Vec<&'a RawValue>,
+    count: usize,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ElementsVisitor)
+    }
+}
+
+struct ElementsVisitor;
+
+impl<'de> Visitor<'de> for ElementsVisitor {
+    type Value = Elements<'de>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Elements<'de>, A::Error> {
+        let mut texts = Vec::new();
+        while texts.len() < ARRAY_RECORDS_MAX {
+            match array.next_element()? {
+                Some(text) => texts.push(text),
+                None => break,
+            }
+        }
+        let mut count = texts.len();
+        while array.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        Ok(Elements { texts, count })
+    }
+}
+
+/// The type that a record says it has.
+#[derive(Deserialize)]
+struct Typed<'a> {
+    #[serde(borrow, default, rename = "type", deserialize_with = "given")]
+    type_name: Option<&'a RawValue>,
+}
+
+/// What is given, be it `null`.
+fn given<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads one record, whose type is that of the route unless it says another one.
+fn read(text: &str, type_name: &'static str) -> Result<Record, String> {
+    let said = serde_json::from_str::<Typed<'_>>(text);
+    let untyped = said.is_ok_and(|said| said.type_name.is_none());
+    let record = match text.strip_prefix('{').filter(|_| untyped) {
+        Some(fields) => {
+            let comma = if fields.trim_start().starts_with('}') {
+                ""
+            } else {
+                ","
+            };
+            let typed = format!("{{\"type\":\"{type_name}\"{comma}{fields}");
+            Record::from_json(typed.as_bytes())
+        }
+        None => Record::from_json(text.as_bytes()),
+    };
+    let record = record.map_err(|invalid| invalid.to_string())?;
+    match record.type_name() {
+        found if found == type_name => Ok(record),
+        found => Err(format!(
+            "type: this route takes records of type {type_name}, found {found}"
+        )),
+    }
+}

@@ -1,0 +1,98 @@
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{ARRAY_RECORDS_MAX, Form, check_form, prepare, read};
+use crate::wire::Code;
+
+const CLAIM: &str = r#""subject":"s","predicate":"p","object":1,"agent":"a""#;
+
+#[test]
+fn the_type_of_the_route_is_filled_in_and_no_other_is_taken() {
+    let typed = read(&format!(r#"{{"type":"assertion",{CLAIM}}}"#), "assertion").unwrap();
+    assert_eq!(read(&format!("{{{CLAIM}}}"), "assertion").unwrap(), typed);
+    assert_eq!(read(&format!("{{ {CLAIM} }}"), "assertion").unwrap(), typed);
+
+    let refused = |text: &str| read(text, "vote").unwrap_err();
+    assert_eq!(
+        refused(&format!(r#"{{"type":"assertion",{CLAIM}}}"#)),
+        "type: this route takes records of type vote, found assertion"
+    );
+    assert_eq!(refused("{ }"), "assertion: missing");
+    assert_eq!(
+        refused("7"),
+        "expected a JSON object with the fields of a record"
+    );
+}
+
+#[test]
+fn a_type_that_is_null_or_given_twice_is_not_filled_in() {
+    let refused = |text: &str| read(text, "assertion").unwrap_err();
+    assert_eq!(
+        refused(&format!(r#"{{"type":null,{CLAIM}}}"#)),
+        "type: missing"
+    );
+    let twice = format!(r#"{{"type":"assertion","type":"assertion",{CLAIM}}}"#);
+    assert!(refused(&twice).starts_with("type: given twice"));
+    let escaped = format!(r#"{{"t\u0079pe":"vote",{CLAIM}}}"#);
+    assert!(!refused(&escaped).contains("given twice"));
+}
+
+#[test]
+fn bodies_that_are_no_json_are_told_from_records_that_are_wrong() {
+    let code = |body: &[u8]| prepare(body, "assertion").unwrap_err().code;
+    for body in [
+        &b""[..],
+        b"{",
+        b"[",
+        b"[1,]",
+        b"{} {}",
+        b"\xff",
+        b"{\"a\":\"\xff\"}",
+        b"nul",
+    ] {
+        assert_eq!(code(body), Code::InvalidJson, "{body:?}");
+    }
+    for body in [&b"{}"[..], b"[]", b"[1]", b"7", b"null", b"\"\"", b"[[]]"] {
+        assert_eq!(code(body), Code::InvalidRecord, "{body:?}");
+    }
+    let good = prepare(format!(" {{{CLAIM}}}\n").as_bytes(), "assertion").unwrap();
+    assert_eq!((good.form, good.prepared.len()), (Form::One, 1));
+}
+
+#[test]
+fn an_array_has_its_limit_and_its_faults_are_counted() {
+    let array = |element: &str, count: usize| format!("[{}]", vec![element; count].join(","));
+    let most = array(&format!("{{{CLAIM}}}"), ARRAY_RECORDS_MAX);
+    let records = prepare(most.as_bytes(), "assertion").unwrap();
+    assert_eq!(
+        (records.form, records.prepared.len()),
+        (Form::Array, ARRAY_RECORDS_MAX)
+    );
+
+    let more = prepare(array("1", ARRAY_RECORDS_MAX + 1).as_bytes(), "vote").unwrap_err();
+    assert_eq!(more.code, Code::BodyTooLarge);
+    let bad = prepare(array("1", 500).as_bytes(), "vote").unwrap_err();
+    assert_eq!((bad.code, bad.errors.len()), (Code::InvalidRecord, 100));
+    assert!(bad.detail.contains("500 of 500 records"), "{}", bad.detail);
+}
+
+#[test]
+fn json_has_to_be_said() {
+    let accepted = |name: &'static str, value: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+        check_form(&headers).is_ok()
+    };
+    assert!(accepted("content-type", "Application/JSON ; charset=utf-8"));
+    assert!(accepted("content-encoding", "identity"));
+    assert!(!accepted(
+        "content-type",
+        "application/x-www-form-urlencoded"
+    ));
+    assert!(!accepted("content-type", "application/jsonp"));
+    assert!(!accepted("content-encoding", "gzip"));
+    assert!(check_form(&HeaderMap::new()).is_err());
+}

@@ -1,0 +1,59 @@
+//! What stands round every route: the id of the request, the refusal at the end, the limit of time, and the catching of a panic.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{
+    extract::{Request, State},
+    http::Method,
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use futures_util::FutureExt as _;
+use tokio::time::timeout;
+
+use crate::problem::{Asked, Problem, render};
+use crate::state::Shared;
+use crate::wire::Code;
+
+#[cfg(test)]
+mod tests;
+
+/// Answers a request, whatever happens in its route.
+pub(crate) async fn guard(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let id = shared.request_ids.of(request.headers());
+    let response = answer(&shared, request, next).await;
+    render(response, id)
+}
+
+async fn answer(shared: &Shared, request: Request, next: Next) -> Response {
+    if shared.shutdown.has_begun() && request.uri().path() != crate::route::LIVE {
+        return Problem::shutting_down().into_response();
+    }
+    let asked = if request.method() == Method::POST {
+        Asked::Write
+    } else {
+        Asked::Read
+    };
+    let seconds = shared.settings.request_seconds_max;
+    // What a handler shares with others is behind locks of tokio, which know no poison, or belongs to the database, which has its own.
+    let caught = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match timeout(Duration::from_secs(seconds), caught).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            tracing::error!("a handler panicked");
+            let problem = Problem::internal("an internal failure");
+            problem.after(asked).into_response()
+        }
+        Err(_) => {
+            let detail = format!("the request took longer than {seconds} s");
+            let problem = Problem::new(Code::RequestTimeout, detail);
+            problem.after(asked).into_response()
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The way in: concurrent requests become few calls into the database, which share its groups.
+//!
+//! One thread makes the calls, so that only it waits where the database holds writers back; the queue before it is bounded, so that
+//! requests wait then, and take no memory meanwhile.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+
+use stemedb::{Database, Prepared, Receipt, Result, Submission};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use crate::limits::SUBMISSION_RECORDS_MAX;
+
+/// Where requests hand in their records.
+#[derive(Clone, Debug)]
+pub(crate) struct Intake {
+    queue: mpsc::Sender<Message>,
+    acknowledged_upto: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Records(Request),
+    /// Closes the queue; what stands in it is taken.
+    End,
+}
+
+/// The records of one request, and who waits for them.
+#[derive(Debug)]
+struct Request {
+    records: Vec<Prepared>,
+    asker: Asker,
+}
+
+#[derive(Debug)]
+struct Asker {
+    count: usize,
+    answer: oneshot::Sender<Vec<Result<Receipt>>>,
+    /// The share of memory that the request has until it is answered.
+    _held: OwnedSemaphorePermit,
+}
+
+/// Why there are no receipts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// The intake has ended, and nothing was stored.
+    Ended,
+    /// Nobody heard what became of the records.
+    OutcomeUnknown,
+}
+
+impl Intake {
+    /// Starts the thread. It ends after [`end`](Self::end), or when every handle is gone.
+    pub(crate) fn start(
+        database: Arc<Database>,
+        queued_requests_max: usize,
+        runtime: Handle,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
+        let (queue, requests) = mpsc::channel(queued_requests_max);
+        let acknowledged_upto = Arc::new(AtomicU64::new(0));
+        let worker = Worker {
+            database,
+            requests,
+            runtime,
+            acknowledged_upto: Arc::clone(&acknowledged_upto),
+        };
+        let thread = thread::Builder::new().name("stemedb-intake".to_owned());
+        let thread = thread.spawn(move || worker.run())?;
+        let intake = Self {
+            queue,
+            acknowledged_upto,
+        };
+        Ok((intake, thread))
+    }
+
+    /// Stores records; the receipts are in their order.
+    pub(crate) async fn store(
+        &self,
+        records: Vec<Prepared>,
+        held: OwnedSemaphorePermit,
+    ) -> std::result::Result<Vec<Result<Receipt>>, NotTaken> {
+        let (answer, receipts) = oneshot::channel();
+        let asker = Asker {
+            count: records.len(),
+            answer,
+            _held: held,
+        };
+        let request = Message::Records(Request { records, asker });
+        if self.queue.send(request).await.is_err() {
+            return Err(NotTaken::Ended);
+        }
+        receipts.await.or(Err(NotTaken::OutcomeUnknown))
+    }
+
+    /// Lets what was sent be stored, and takes nothing more.
+    pub(crate) async fn end(&self) {
+        // If nobody takes it the intake has ended already.
+        drop(self.queue.send(Message::End).await);
+    }
+
+    /// Whether records are taken.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
+    /// The highest sequence that was acknowledged here: it will be applied, and so can be waited for.
+    pub(crate) fn acknowledged_upto(&self) -> u64 {
+        // Ordering: whoever was given a sequence by an answer asks after it.
+        self.acknowledged_upto.load(Ordering::Acquire)
+    }
+}
+
+/// What the thread works with.
+struct Worker {
+    database: Arc<Database>,
+    requests: mpsc::Receiver<Message>,
+    runtime: Handle,
+    acknowledged_upto: Arc<AtomicU64>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        while let Some(message) = self.requests.blocking_recv() {
+            let mut batch = Batch::default();
+            self.take(message, &mut batch);
+            while batch.records.len() < SUBMISSION_RECORDS_MAX {
+                match self.requests.try_recv() {
+                    Ok(message) => self.take(message, &mut batch),
+                    Err(_) => break,
+                }
+            }
+            if batch.askers.is_empty() {
+                continue;
+            }
+            let submission = self.database.submit(batch.records);
+            let acknowledged_upto = Arc::clone(&self.acknowledged_upto);
+            let answer = answer(submission, batch.askers, acknowledged_upto);
+            // Where the runtime has ended it is dropped, and with it whoever asked.
+            drop(self.runtime.spawn(answer));
+        }
+    }
+
+    fn take(&mut self, message: Message, batch: &mut Batch) {
+        match message {
+            Message::Records(request) => {
+                batch.records.extend(request.records);
+                batch.askers.push(request.asker);
+            }
+            // What was sent before is still received.
+            Message::End => self.requests.close(),
+        }
+    }
+}
+
+/// The records of some requests, one behind the other.
+#[derive(Debug, Default)]
+struct Batch {
+    records: Vec<Prepared>,
+    askers: Vec<Asker>,
+}
+
+/// Gives each request its share of the receipts, once they are there.
+async fn answer(submission: Submission, askers: Vec<Asker>, acknowledged_upto: Arc<AtomicU64>) {
+    let receipts = submission.finish().await;
+    let sequences = receipts.iter().flatten();
+    if let Some(last) = sequences.map(|receipt| receipt.sequence.get()).max() {
+        acknowledged_upto.fetch_max(last, Ordering::AcqRel);
+    }
+    let mut receipts = receipts.into_iter();
+    for asker in askers {
+        let share = receipts.by_ref().take(asker.count).collect();
+        // Whoever stopped waiting gets no answer.
+        drop(asker.answer.send(share));
+    }
+}

@@ -1,0 +1,34 @@
+//! The limits that no setting moves.
+
+/// Records that one array of a request may hold.
+pub(crate) const ARRAY_RECORDS_MAX: usize = 10_000;
+
+/// Faults of an array that its answer lists.
+pub(crate) const ERRORS_LISTED_MAX: usize = 100;
+
+/// Items of a page, unless the request asks for another number.
+pub(crate) const PAGE_ITEMS_DEFAULT: usize = 100;
+
+/// Items of a page at most.
+pub(crate) const PAGE_ITEMS_MAX: usize = 1000;
+
+/// Bytes of a page after which it ends, whatever the number of its items; one item is always given.
+pub(crate) const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of a body up to which it is read and checked where it came in, without the way to another thread.
+pub(crate) const BODY_BYTES_INLINE_MAX: usize = 4 << 10;
+
+/// Records that one call into the database takes at most, but for those of its last request; their bytes are bounded by
+/// what bodies may hold.
+pub(crate) const SUBMISSION_RECORDS_MAX: usize = 16_384;
+
+/// Characters of a request id that a client may choose.
+pub(crate) const REQUEST_ID_CHARS_MAX: usize = 128;
+
+/// Milliseconds between two looks for a sequence that nobody was given yet.
+pub(crate) const APPLIED_POLL_MS: u64 = 20;
+
+/// Seconds after which a client may try again what the server could not do.
+pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
+
+const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

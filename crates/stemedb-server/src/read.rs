@@ -1,0 +1,82 @@
+//! The way out: reads run on the blocking pool, few at a time, each on a view of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stemedb::{Sequence, View};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use crate::limits::APPLIED_POLL_MS;
+use crate::problem::{Asked, Problem};
+use crate::query::At;
+use crate::state::Shared;
+use crate::wire::Code;
+
+impl Shared {
+    /// Reads from a view that shows what `at` asks for.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        at: At,
+        read: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        if let Some(wanted) = at.wanted() {
+            self.wait_applied(wanted).await?;
+        }
+        let shared = Arc::clone(self);
+        let read = move || {
+            let view = shared.database.view();
+            let view = view.and_then(|view| match at.as_of {
+                Some(sequence) => view.as_of(sequence),
+                None => Ok(view),
+            });
+            read(&view.map_err(|error| Problem::of(&error, Asked::Read))?)
+        };
+        block(&self.reads, read).await
+    }
+
+    /// Waits until a sequence can be read, but not for long.
+    async fn wait_applied(&self, wanted: Sequence) -> Result<(), Problem> {
+        let limit = Duration::from_secs(self.settings.wait_seconds_max);
+        let waited = timeout(limit, self.until_applied(wanted)).await;
+        waited.unwrap_or_else(|_| Err(not_yet_applied(wanted)))
+    }
+
+    async fn until_applied(&self, wanted: Sequence) -> Result<(), Problem> {
+        let failed = |error: stemedb::Error| Problem::of(&error, Asked::Read);
+        loop {
+            if self.database.view().map_err(failed)?.applied() >= Some(wanted) {
+                return Ok(());
+            }
+            // The database remembers whoever waits until the sequence comes, so that it is asked only for one that will.
+            if wanted.get() <= self.intake.acknowledged_upto() {
+                return self.database.wait_applied(wanted).await.map_err(failed);
+            }
+            sleep(Duration::from_millis(APPLIED_POLL_MS)).await;
+        }
+    }
+}
+
+/// Runs what blocks on the blocking pool, when one of `places` is free.
+///
+/// Whoever stops waiting does not end it: it keeps its place until it is done.
+pub(crate) async fn block<T: Send + 'static>(
+    places: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let place = Arc::clone(places).acquire_owned().await;
+    let done = spawn_blocking(move || {
+        let _place = place;
+        work()
+    });
+    done.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "work on the blocking pool ended without an answer");
+        Err(Problem::internal("an internal failure"))
+    })
+}
+
+fn not_yet_applied(wanted: Sequence) -> Problem {
+    let detail = format!("sequence {wanted} cannot be read yet; ask again, or for a lower one");
+    Problem::new(Code::NotYetApplied, detail)
+}

@@ -1,0 +1,39 @@
+//! Where the database stands.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, Uri},
+    response::Response,
+};
+
+use super::json;
+use crate::problem::{Asked, Problem};
+use crate::query::Query;
+use crate::read::block;
+use crate::state::Shared;
+use crate::wire::{Head, Stats};
+
+/// `GET /v1/stats`.
+pub(super) async fn stats(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    json(StatusCode::OK, &Stats::from(&read(&shared, &uri).await?))
+}
+
+/// `GET /v1/journal/head`.
+pub(super) async fn head(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
+    json(StatusCode::OK, &Head::from(read(&shared, &uri).await?))
+}
+
+async fn read(shared: &Arc<Shared>, uri: &Uri) -> Result<stemedb::Stats, Problem> {
+    Query::of(uri, &[])?;
+    let database = Arc::clone(&shared.database);
+    let read = move || {
+        let stats = database.stats();
+        stats.map_err(|error| Problem::of(&error, Asked::Read))
+    };
+    block(&shared.reads, read).await
+}

@@ -1,0 +1,128 @@
+//! What a server is started with.
+
+use stemedb::limits::LINE_BYTES_MAX;
+
+/// The limits of a server. Each has a default that suits one machine of moderate size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Bytes of a body of JSON, at least 4 MiB, which is the longest record. Default: 8 MiB.
+    pub body_bytes_max: usize,
+    /// Bytes of all bodies together that are read and not yet acknowledged, at least `body_bytes_max`; who comes then waits.
+    /// Default: 256 MiB.
+    pub bodies_bytes_max: usize,
+    /// Requests that wait for the intake, at least 1; who comes then waits. Default: 1,024.
+    pub queued_requests_max: usize,
+    /// Reads that go on at the same time, at least 1; who comes then waits. Default: 32.
+    pub reads_max: usize,
+    /// Seconds that a request may take from its head to the head of the answer. Default: 30.
+    pub request_seconds_max: u64,
+    /// Seconds that a read waits for a sequence that cannot be read yet. Default: 5.
+    pub wait_seconds_max: u64,
+    /// Seconds that a shutdown waits for requests that were begun. Default: 30.
+    pub shutdown_seconds_max: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 8 << 20,
+            bodies_bytes_max: 256 << 20,
+            queued_requests_max: 1024,
+            reads_max: 32,
+            request_seconds_max: 30,
+            wait_seconds_max: 5,
+            shutdown_seconds_max: 30,
+        }
+    }
+}
+
+/// What counts of waiting requests and reads may be: the runtime has no larger queues.
+const COUNT_MAX: usize = 1 << 20;
+/// Permits are counted in 32 bits.
+const BODIES_BYTES_MAX: usize = 1 << 31;
+
+impl Settings {
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        let limits = [
+            (
+                "body_bytes_max",
+                self.body_bytes_max,
+                LINE_BYTES_MAX..=BODIES_BYTES_MAX,
+            ),
+            (
+                "bodies_bytes_max",
+                self.bodies_bytes_max,
+                self.body_bytes_max..=BODIES_BYTES_MAX,
+            ),
+            (
+                "queued_requests_max",
+                self.queued_requests_max,
+                1..=COUNT_MAX,
+            ),
+            ("reads_max", self.reads_max, 1..=COUNT_MAX),
+        ];
+        for (name, value, allowed) in limits {
+            if !allowed.contains(&value) {
+                return Err(StartError::Setting {
+                    name,
+                    value,
+                    min: *allowed.start(),
+                    max: *allowed.end(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A setting is outside its limits.
+    #[error("{name}: {value} is outside {min}..={max}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What it was set to.
+        value: usize,
+        /// The least that is allowed.
+        min: usize,
+        /// The most that is allowed.
+        max: usize,
+    },
+    /// There is no runtime of tokio here to answer requests on.
+    #[error("no tokio runtime")]
+    Runtime(#[source] tokio::runtime::TryCurrentError),
+    /// A thread could not be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes")]
+    Random(#[source] getrandom::Error),
+    /// The database does not answer.
+    #[error("the database does not answer")]
+    Database(#[source] stemedb::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn a_setting_outside_its_limits_is_named() {
+        assert!(Settings::default().check().is_ok());
+        let none = Settings {
+            reads_max: 0,
+            ..Settings::default()
+        };
+        let refused = none.check().unwrap_err().to_string();
+        assert_eq!(refused, "reads_max: 0 is outside 1..=1048576");
+        let small = Settings {
+            bodies_bytes_max: 8 << 10,
+            ..Settings::default()
+        };
+        assert!(small.check().is_err());
+    }
+}

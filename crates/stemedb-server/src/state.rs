@@ -1,0 +1,118 @@
+//! What handlers share, and the service that is made of them.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::{JoinHandle, available_parallelism};
+
+use axum::Router;
+use stemedb::Database;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+use crate::intake::Intake;
+use crate::problem::Problem;
+use crate::request_id::RequestIds;
+use crate::{Settings, Shutdown, StartError, route};
+
+/// What handlers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) database: Arc<Database>,
+    pub(crate) settings: Settings,
+    pub(crate) intake: Intake,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) request_ids: RequestIds,
+    /// A place for each read that goes on.
+    pub(crate) reads: Arc<Semaphore>,
+    /// A place for each large body that is checked, which is work for the processor alone.
+    pub(crate) checks: Arc<Semaphore>,
+    /// A permit for each byte of bodies that are not acknowledged.
+    bodies: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// Waits for the share of memory of a body.
+    pub(crate) async fn hold_body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let held = Arc::clone(&self.bodies).acquire_many_owned(permits).await;
+        // It is never closed.
+        held.or(Err(Problem::shutting_down()))
+    }
+}
+
+/// A database behind HTTP: the routes, and what ends with them.
+#[derive(Debug)]
+pub struct Service {
+    router: Router,
+    shared: Arc<Shared>,
+    intake: JoinHandle<()>,
+}
+
+/// Makes a service of a database; it is called on a runtime of tokio, on which requests are answered later.
+///
+/// # Errors
+///
+/// Where a setting is outside its limits, there is no runtime, a thread cannot be started, or the database does not answer.
+pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, StartError> {
+    settings.check()?;
+    let runtime = Handle::try_current().map_err(StartError::Runtime)?;
+    drop(database.view().map_err(StartError::Database)?);
+    let request_ids = RequestIds::new().map_err(StartError::Random)?;
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    let queue = settings.queued_requests_max;
+    let (intake, thread) =
+        Intake::start(Arc::clone(&database), queue, runtime).map_err(StartError::Thread)?;
+    let shared = Arc::new(Shared {
+        database,
+        settings: settings.clone(),
+        intake,
+        shutdown: Shutdown::new(),
+        request_ids,
+        reads: Arc::new(Semaphore::new(settings.reads_max)),
+        checks: Arc::new(Semaphore::new(processors)),
+        bodies: Arc::new(Semaphore::new(settings.bodies_bytes_max)),
+    });
+    Ok(Service {
+        router: route::router(Arc::clone(&shared)),
+        shared,
+        intake: thread,
+    })
+}
+
+impl Service {
+    /// The routes, for a connection or a test; each clone shares the rest.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The handle by which it is told to end.
+    #[must_use]
+    pub fn shutdown(&self) -> Shutdown {
+        self.shared.shutdown.clone()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// The settings that it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Ends it: what was handed in is given to the database, nothing more is taken, and the thread of the intake is gone.
+    ///
+    /// It does not wait for requests, and does not close the database. Call it when no request is in flight, or when those that are may
+    /// hear that their outcome is unknown.
+    pub async fn close(self) {
+        self.shared.shutdown.begin();
+        self.shared.intake.end().await;
+        let ended = spawn_blocking(move || self.intake.join()).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::error!("the intake had ended before");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a write is answered with.
+
+use serde::{Deserialize, Serialize};
+use stemedb::RecordId;
+
+use super::text;
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Its id.
+    #[serde(deserialize_with = "text::parse")]
+    pub id: RecordId,
+    /// `assertion`, `vote` or `epoch`.
+    pub r#type: String,
+    /// The sequence of its first arrival.
+    pub sequence: u64,
+    /// What the answer waited for.
+    pub durability: Durability,
+    /// Whether it is new.
+    pub status: Status,
+}
+
+/// What became of the records of an array, in its order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipts {
+    /// One for each record.
+    pub results: Vec<Receipt>,
+}
+
+/// What an acknowledgement waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// For the fsync.
+    Sync,
+    /// For the write alone, which is synced at intervals.
+    Interval,
+}
+
+/// Whether a record was stored by this request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It was.
+    Stored,
+    /// It had been before.
+    AlreadyStored,
+}
+
+impl Receipt {
+    /// The answer for a record of this type.
+    pub(crate) fn new(record_type: &str, receipt: &stemedb::Receipt) -> Self {
+        Self {
+            id: receipt.id,
+            r#type: record_type.to_owned(),
+            sequence: receipt.sequence.get(),
+            durability: match receipt.durability {
+                stemedb::Durability::Sync => Durability::Sync,
+                stemedb::Durability::Interval(_) => Durability::Interval,
+            },
+            status: match receipt.status {
+                stemedb::Status::Stored => Status::Stored,
+                stemedb::Status::AlreadyStored => Status::AlreadyStored,
+            },
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The server as its clients see it: requests go to the routes without a port, and through a listener where connections matter.
+
+#[cfg(test)]
+mod health; // whether it lives, serves, and where the database stands
+#[cfg(test)]
+mod list; // pages of subjects, assertions, votes and epochs
+#[cfg(test)]
+mod problem; // every refusal is a problem with its code
+#[cfg(test)]
+mod record; // storing records, and reading them by their ids
+#[cfg(test)]
+mod shutdown; // what is in flight when the server ends
+#[cfg(test)]
+mod support; // a database and its service in a directory of their own
