@@ -62,7 +62,7 @@ impl Log {
             None => self.vfs().open(&path, OpenMode::Write).map(Arc::from),
         }
         .and_then(|file| {
-            fill_zeros(file.as_ref(), zeroed.max(self.recovered.end), to)?;
+            fill_zeros(file.as_ref(), zeroed.max(self.recovered.end), to, || Ok(()))?;
             Ok(file)
         });
         let file =
