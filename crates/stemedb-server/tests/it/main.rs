@@ -1,6 +1,8 @@
 //! The server as its clients see it: requests go to the routes without a port, and through a listener where connections matter.
 
 #[cfg(test)]
+mod bulk; // uploads of many lines
+#[cfg(test)]
 mod health; // whether it lives, serves, and where the database stands
 #[cfg(test)]
 mod list; // pages of subjects, assertions, votes and epochs
