@@ -304,6 +304,7 @@
 #[cfg(doc)]
 pub mod docs;
 
+mod changes;
 mod database;
 mod error;
 mod export;
@@ -323,6 +324,7 @@ mod subjects;
 mod submit;
 mod view;
 
+pub use changes::{Changes, ChangesBatch, ChangesLimit};
 pub use database::{Applied, Database};
 pub use error::{Error, ErrorKind, Result};
 pub use export::Export;

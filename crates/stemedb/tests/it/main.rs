@@ -5,6 +5,8 @@
 )]
 
 #[cfg(test)]
+mod changes; // the stored records behind a sequence, as they come
+#[cfg(test)]
 mod close; // close, drop, durability, and what outlives a database
 #[cfg(test)]
 mod error; // kind, text and advice of each refusal
