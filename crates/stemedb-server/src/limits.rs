@@ -54,6 +54,12 @@ pub(crate) const DRAIN_SECONDS: u64 = 2;
 /// Pieces of a stream that wait for the client.
 pub(crate) const PIECES_WAITING_MAX: usize = 2;
 
+/// Milliseconds between two looks of a feed that has given all there was.
+pub(crate) const FEED_PAUSE_MS: u64 = 50;
+
+/// Seconds after which a feed whose client takes nothing lets go of the files that it reads.
+pub(crate) const FEED_REST_SECONDS: u64 = 1;
+
 /// Characters of a request id that a client may choose.
 pub(crate) const REQUEST_ID_CHARS_MAX: usize = 128;
 

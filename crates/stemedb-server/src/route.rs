@@ -18,6 +18,7 @@ use crate::state::Shared;
 use crate::wire::Code;
 
 mod bulk;
+mod change;
 mod epoch;
 mod health;
 mod record;
@@ -44,6 +45,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/v1/subjects/{subject}/assertions",
             get(subject::assertions),
         )
+        .route("/v1/changes", get(change::get))
         .route("/v1/stats", get(stat::stats))
         .route("/v1/journal/head", get(stat::head))
         .route(LIVE, get(health::live))

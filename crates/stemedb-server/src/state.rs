@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) checks: Arc<Semaphore>,
     /// A place for each upload that goes on.
     pub(crate) uploads: Arc<Semaphore>,
+    /// A place for each feed that is open.
+    pub(crate) feeds: Arc<Semaphore>,
     /// What bodies take that are not acknowledged.
     pub(crate) bodies: Memory,
 }
@@ -64,6 +66,7 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         reads: Arc::new(Semaphore::new(settings.reads_max)),
         checks: Arc::new(Semaphore::new(processors)),
         uploads: Arc::new(Semaphore::new(settings.uploads_max)),
+        feeds: Arc::new(Semaphore::new(settings.feeds_max)),
         bodies: Memory::new(settings.bodies_bytes_max),
     });
     Ok(Service {
