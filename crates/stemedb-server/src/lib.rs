@@ -44,6 +44,7 @@
 //! ```
 
 mod body;
+mod connection;
 mod guard;
 mod intake;
 mod limits;

@@ -31,4 +31,16 @@ pub(crate) const APPLIED_POLL_MS: u64 = 20;
 /// Seconds after which a client may try again what the server could not do.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
+/// Bytes of a head: its first line and its fields, of which there may be a hundred.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Milliseconds without a new connection after the operating system had no means for one.
+pub(crate) const ACCEPT_PAUSE_MS: u64 = 100;
+
+/// Seconds for which a connection is read that is over, so that its last answer reaches a client that still sends.
+pub(crate) const LINGER_SECONDS_MAX: u64 = 2;
+
+/// Bytes that are read so.
+pub(crate) const LINGER_BYTES_MAX: usize = 16 << 20;
+
 const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

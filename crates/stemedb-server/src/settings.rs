@@ -19,6 +19,15 @@ pub struct Settings {
     pub request_seconds_max: u64,
     /// Seconds that a read waits for a sequence that cannot be read yet. Default: 5.
     pub wait_seconds_max: u64,
+    /// Connections at the same time, at least 1; who comes then waits outside. Default: 1,024.
+    pub connections_max: usize,
+    /// Seconds from the first byte of a head to its last, and from the beginning of a connection to the end of its first head.
+    /// Default: 10.
+    pub head_seconds_max: u64,
+    /// Seconds that a connection is kept between an answer and the next request. Default: 60.
+    pub idle_seconds_max: u64,
+    /// Seconds for which a client may leave an answer unread. Default: 30.
+    pub write_stall_seconds_max: u64,
     /// Seconds that a shutdown waits for requests that were begun. Default: 30.
     pub shutdown_seconds_max: u64,
 }
@@ -32,12 +41,16 @@ impl Default for Settings {
             reads_max: 32,
             request_seconds_max: 30,
             wait_seconds_max: 5,
+            connections_max: 1024,
+            head_seconds_max: 10,
+            idle_seconds_max: 60,
+            write_stall_seconds_max: 30,
             shutdown_seconds_max: 30,
         }
     }
 }
 
-/// What counts of waiting requests and reads may be: the runtime has no larger queues.
+/// What counts of connections, waiting requests and reads may be: the runtime has no larger queues.
 const COUNT_MAX: usize = 1 << 20;
 /// Permits are counted in 32 bits.
 const BODIES_BYTES_MAX: usize = 1 << 31;
@@ -61,6 +74,7 @@ impl Settings {
                 1..=COUNT_MAX,
             ),
             ("reads_max", self.reads_max, 1..=COUNT_MAX),
+            ("connections_max", self.connections_max, 1..=COUNT_MAX),
         ];
         for (name, value, allowed) in limits {
             if !allowed.contains(&value) {

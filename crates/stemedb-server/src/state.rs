@@ -6,10 +6,12 @@ use std::thread::{JoinHandle, available_parallelism};
 
 use axum::Router;
 use stemedb::Database;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
+use crate::connection::Connections;
 use crate::intake::Intake;
 use crate::problem::Problem;
 use crate::request_id::RequestIds;
@@ -95,6 +97,21 @@ impl Service {
     #[cfg(test)]
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
+    }
+
+    /// What the connections of a server share.
+    pub(crate) fn connections(&self) -> Connections {
+        Connections::new(self.router(), self.shutdown(), self.settings())
+    }
+
+    /// Answers the requests of one connection that somebody else has taken, until either side ends it.
+    ///
+    /// It counts for no limit on connections; each of its waits is limited as ever.
+    pub async fn answer<S>(&self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.connections().answer(stream, None).await;
     }
 
     /// The settings that it was made with.

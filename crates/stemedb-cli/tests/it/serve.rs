@@ -56,7 +56,7 @@ impl Server {
     fn ask(&self, head: &str, body: &str) -> (u16, Value) {
         let mut stream = self.connect();
         let length = body.len();
-        write!(stream, "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        write!(stream, "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -135,7 +135,7 @@ fn a_second_signal_ends_it_at_once() {
     let home = Home::new();
     let mut server = Server::start(&home);
     let mut stream = server.connect();
-    let head = "POST /v1/assertions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 99\r\n\r\n";
+    let head = "POST /v1/assertions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 99\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     // It asks for a body that will not come.
     let mut asked = [0; 12];

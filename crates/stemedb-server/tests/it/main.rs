@@ -1,6 +1,8 @@
 //! The server as its clients see it: requests go to the routes without a port, and through a listener where connections matter.
 
 #[cfg(test)]
+mod connection; // connections that take their time, and too many of them
+#[cfg(test)]
 mod health; // whether it lives, serves, and where the database stands
 #[cfg(test)]
 mod list; // pages of subjects, assertions, votes and epochs
@@ -12,3 +14,5 @@ mod record; // storing records, and reading them by their ids
 mod shutdown; // what is in flight when the server ends
 #[cfg(test)]
 mod support; // a database and its service in a directory of their own
+#[cfg(test)]
+mod wire; // what goes over a connection, byte by byte
