@@ -53,6 +53,11 @@ impl Connections {
         }
     }
 
+    /// What tells the connections that the server ends.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
     /// Answers the requests of one connection, until either side ends it.
     pub(crate) async fn answer<S>(self, stream: S, peer: Option<Peer>)
     where
@@ -72,7 +77,9 @@ impl Connections {
             .timer(TokioTimer::new())
             // With it hyper reads again behind an answer, which is where a pause begins; the stream ends it before this does.
             .header_read_timeout(self.patience.longest().saturating_mul(2))
+            // The first ends a head that is not complete by then, the second one that came at once.
             .max_buf_size(HEAD_BYTES_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let ended = tokio::select! {

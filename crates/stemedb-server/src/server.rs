@@ -1,5 +1,6 @@
 //! Serving on a listener until it is told to end.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +10,38 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::Service;
 use crate::connection::{Connections, Peer};
 use crate::limits::ACCEPT_PAUSE_MS;
+use crate::{Service, Tls};
+
+/// Where connections come in, with TLS or without.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl Listener {
+    /// Connections over TLS.
+    #[must_use]
+    pub fn tls(tcp: TcpListener, tls: Tls) -> Self {
+        let tls = Some(tls);
+        Self { tcp, tls }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
 
 /// Answers requests until `shutdown` is done; then what is in flight is answered, and later requests are refused.
 ///
 /// It returns when every connection is closed and the intake has ended, so that the caller can close the database; connections
 /// that take longer than [`Settings::shutdown_seconds_max`](crate::Settings::shutdown_seconds_max) are broken off.
 ///
+/// On an address that is not loopback every request needs a token.
 /// Beyond [`Settings::connections_max`](crate::Settings::connections_max) connections nobody is let in: who comes then waits with
 /// the operating system, which costs nothing here, until another one ends. Every connection that is not being answered ends by itself.
 ///
@@ -25,15 +49,20 @@ use crate::limits::ACCEPT_PAUSE_MS;
 ///
 /// Those of the listener when it begins; later ones are waited out.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     service: Service,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let listener = listener.into();
+    if !listener.tcp.local_addr()?.ip().to_canonical().is_loopback() {
+        service.require_tokens();
+    }
     let begun = service.shutdown();
     let mut open = Open {
         tasks: JoinSet::new(),
         places: Arc::new(Semaphore::new(service.settings().connections_max)),
         connections: service.connections(),
+        handshake: Duration::from_secs(service.settings().handshake_seconds_max),
     };
     tokio::select! {
         () = shutdown => begun.begin(),
@@ -58,15 +87,19 @@ struct Open {
     tasks: JoinSet<()>,
     places: Arc<Semaphore>,
     connections: Connections,
+    handshake: Duration,
 }
 
 impl Open {
     /// Lets connections in, for ever.
-    async fn accept(&mut self, listener: &TcpListener) -> std::convert::Infallible {
+    async fn accept(&mut self, listener: &Listener) -> Infallible {
         loop {
             let place = self.place().await;
-            match listener.accept().await {
-                Ok((stream, peer)) => self.begin(stream, Peer(peer), place),
+            match listener.tcp.accept().await {
+                Ok((stream, peer)) => {
+                    prepare(&stream);
+                    self.begin(listener, (stream, Peer(peer)), place);
+                }
                 Err(error) if is_of_one(&error) => {}
                 // Files or memory have run out: others have to end before it is worth another try.
                 Err(error) => {
@@ -88,15 +121,42 @@ impl Open {
         }
     }
 
-    fn begin(&mut self, stream: TcpStream, peer: Peer, place: OwnedSemaphorePermit) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection that waits to fill its packets");
-        }
+    /// Answers a connection in a task of its own; nobody else waits for its handshake.
+    fn begin(
+        &mut self,
+        listener: &Listener,
+        (stream, peer): (TcpStream, Peer),
+        place: OwnedSemaphorePermit,
+    ) {
         let connections = self.connections.clone();
+        let Some(tls) = &listener.tls else {
+            self.tasks.spawn(async move {
+                connections.answer(stream, Some(peer)).await;
+                drop(place);
+            });
+            return;
+        };
+        let handshake = timeout(self.handshake, tls.acceptor().accept(stream));
         self.tasks.spawn(async move {
-            connections.answer(stream, Some(peer)).await;
+            let begun = connections.shutdown();
+            let agreed = tokio::select! {
+                agreed = handshake => agreed,
+                () = begun.begun() => return,
+            };
+            match agreed {
+                Ok(Ok(stream)) => connections.answer(stream, Some(peer)).await,
+                Ok(Err(error)) => tracing::debug!(%error, "no agreement on TLS"),
+                Err(_) => tracing::debug!("a handshake took too long"),
+            }
             drop(place);
         });
+    }
+}
+
+/// An answer is sent when it is there, not when a packet is full.
+fn prepare(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection that waits to fill its packets");
     }
 }
 

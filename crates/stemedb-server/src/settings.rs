@@ -2,6 +2,8 @@
 
 use stemedb::limits::LINE_BYTES_MAX;
 
+use crate::token::TokenError;
+
 /// The limits of a server. Each has a default that suits one machine of moderate size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,6 +30,10 @@ pub struct Settings {
     pub idle_seconds_max: u64,
     /// Seconds for which a client may leave an answer unread. Default: 30.
     pub write_stall_seconds_max: u64,
+    /// Seconds that a client may take to agree on TLS. Default: 10.
+    pub handshake_seconds_max: u64,
+    /// Requests a second that one token may send, or one address without a token; 0 is no limit, and the default.
+    pub requests_per_second_max: usize,
     /// Seconds that a shutdown waits for requests that were begun. Default: 30.
     pub shutdown_seconds_max: u64,
 }
@@ -45,6 +51,8 @@ impl Default for Settings {
             head_seconds_max: 10,
             idle_seconds_max: 60,
             write_stall_seconds_max: 30,
+            handshake_seconds_max: 10,
+            requests_per_second_max: 0,
             shutdown_seconds_max: 30,
         }
     }
@@ -74,6 +82,11 @@ impl Settings {
                 1..=COUNT_MAX,
             ),
             ("reads_max", self.reads_max, 1..=COUNT_MAX),
+            (
+                "requests_per_second_max",
+                self.requests_per_second_max,
+                0..=COUNT_MAX,
+            ),
             ("connections_max", self.connections_max, 1..=COUNT_MAX),
         ];
         for (name, value, allowed) in limits {
@@ -112,6 +125,9 @@ pub enum StartError {
     /// A thread could not be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
+    /// The tokens cannot be read.
+    #[error("the tokens cannot be read")]
+    Tokens(#[source] TokenError),
     /// The operating system gave no random bytes.
     #[error("no random bytes")]
     Random(#[source] getrandom::Error),

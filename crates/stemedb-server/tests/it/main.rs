@@ -1,6 +1,8 @@
 //! The server as its clients see it: requests go to the routes without a port, and through a listener where connections matter.
 
 #[cfg(test)]
+mod auth; // what is let in, by route and by scope
+#[cfg(test)]
 mod connection; // connections that take their time, and too many of them
 #[cfg(test)]
 mod health; // whether it lives, serves, and where the database stands
@@ -9,10 +11,14 @@ mod list; // pages of subjects, assertions, votes and epochs
 #[cfg(test)]
 mod problem; // every refusal is a problem with its code
 #[cfg(test)]
+mod raw; // heads that nobody should send
+#[cfg(test)]
 mod record; // storing records, and reading them by their ids
 #[cfg(test)]
 mod shutdown; // what is in flight when the server ends
 #[cfg(test)]
 mod support; // a database and its service in a directory of their own
+#[cfg(test)]
+mod tls; // who agrees on TLS, and who does not
 #[cfg(test)]
 mod wire; // what goes over a connection, byte by byte
