@@ -30,6 +30,7 @@ mod stats;
 mod store;
 mod subject;
 mod subjects;
+mod token;
 mod verify;
 mod votes;
 mod working;
@@ -81,6 +82,7 @@ pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(context, &args),
         Command::Stats => stats::run(context),
         Command::Serve(args) => serve::run(context, &args),
+        Command::Token(command) => token::run(context, command),
         Command::Verify(args) => verify::run(context, &args),
         Command::Rebuild => rebuild::run(context),
         Command::Quarantine(args) => quarantine::run(context, args),
