@@ -71,7 +71,7 @@ fn check_public(context: &Context, listen: SocketAddr, is_private: bool) -> Resu
         Err(Failure::new(Exit::Usage, text).advise(advice))
     };
     let tokens = TokenFile::of(context.dir()).list();
-    let tokens = tokens.map_err(super::token::failure)?;
+    let tokens = tokens.map_err(|error| super::token::failure(&error))?;
     if tokens.is_none_or(|tokens| tokens.is_empty()) {
         return refuse(
             "there is no token",
@@ -129,7 +129,7 @@ async fn listen(
     let failed = |error: io::Error| Failure::file(Exit::Unavailable, "server", &error);
     let address = listener.local_addr().map_err(failed)?;
     let service = service(database, &plan.settings);
-    let service = service.map_err(cannot_start)?;
+    let service = service.map_err(|error| cannot_start(&error))?;
     // Before anybody is told of the address: who knows it may stop it.
     let stop = signals::watch(context.settings.talk()).map_err(failed)?;
     let scheme = if plan.tls.is_some() { "https" } else { "http" };
@@ -142,11 +142,11 @@ async fn listen(
     serve(listener, service, stop).await.map_err(failed)
 }
 
-fn cannot_start(error: StartError) -> Failure {
+fn cannot_start(error: &StartError) -> Failure {
     match error {
         StartError::Tokens(error) => super::token::failure(error),
-        StartError::Setting { .. } => Failure::caused(Exit::Configuration, "server", &error),
-        _ => Failure::caused(Exit::Unavailable, "server", &error),
+        StartError::Setting { .. } => Failure::caused(Exit::Configuration, "server", error),
+        _ => Failure::caused(Exit::Unavailable, "server", error),
     }
 }
 

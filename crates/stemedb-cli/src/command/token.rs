@@ -42,10 +42,12 @@ fn create(context: &mut Context, file: &TokenFile, args: NewTokenArgs) -> Result
     let scopes = args.scope.iter().map(|scope| scope.parse());
     let new = NewToken {
         name: args.name,
-        scopes: scopes.collect::<Result<_, _>>().map_err(failure)?,
+        scopes: scopes
+            .collect::<Result<_, _>>()
+            .map_err(|error| failure(&error))?,
         days: args.expires,
     };
-    let (token, secret) = file.create(new).map_err(failure)?;
+    let (token, secret) = file.create(new).map_err(|error| failure(&error))?;
     match context.output.form() {
         Form::Json => context.output.json(&json(&token, Some(secret.reveal())))?,
         Form::People => context.output.line(secret.reveal())?,
@@ -58,7 +60,7 @@ fn create(context: &mut Context, file: &TokenFile, args: NewTokenArgs) -> Result
 }
 
 fn list(context: &mut Context, file: &TokenFile) -> Result<Exit, Failure> {
-    let listed = file.list().map_err(failure)?;
+    let listed = file.list().map_err(|error| failure(&error))?;
     let is_there = listed.is_some();
     let tokens = listed.unwrap_or_default();
     let output = &mut context.output;
@@ -96,7 +98,7 @@ fn print(output: &mut Output, token: &Token) -> Result<(), Failure> {
 }
 
 fn revoke(context: &mut Context, file: &TokenFile, id: &str) -> Result<Exit, Failure> {
-    let revoked = file.revoke(id).map_err(failure)?;
+    let revoked = file.revoke(id).map_err(|error| failure(&error))?;
     match context.output.form() {
         Form::Json => context.output.json(&json(&revoked, None))?,
         Form::People => {
@@ -119,20 +121,20 @@ fn json<'a>(token: &'a Token, secret: Option<&'a str>) -> Json<'a> {
 }
 
 /// What the shell is told of an error.
-pub(super) fn failure(error: TokenError) -> Failure {
-    let exit = match &error {
+pub(super) fn failure(error: &TokenError) -> Failure {
+    let exit = match error {
         TokenError::UnknownId(_) => Exit::NotFound,
         TokenError::UnknownScope(_) | TokenError::NoScope | TokenError::Name { .. } => Exit::Usage,
         TokenError::Damaged { .. } => Exit::Corruption,
         _ => Exit::Unavailable,
     };
-    let advice = match &error {
+    let advice = match error {
         TokenError::UnknownId(_) => Some("`stemedb token list` shows what there is"),
         TokenError::Damaged { .. } => Some("restore it, or remove it and make new tokens"),
         TokenError::TooMany { .. } => Some("revoke one that is not needed"),
         _ => None,
     };
-    let failure = Failure::new(exit, crate::failure::chain(&error));
+    let failure = Failure::new(exit, crate::failure::chain(error));
     match advice {
         Some(advice) => failure.advise(advice),
         None => failure,

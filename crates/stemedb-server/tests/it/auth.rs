@@ -10,6 +10,9 @@ use tokio::time::sleep;
 use crate::support::{Answer, Home, ask, claim, request};
 use crate::wire::{LIVE, Running, header, status};
 
+/// After so many looks without a change, it does not come.
+const PATIENCE_LOOKS: u32 = 3000;
+
 /// Every route that needs a token, and which scope.
 const ROUTES: [(&str, &str, Scope); 14] = [
     ("POST", "/v1/assertions", Scope::Write),
@@ -135,7 +138,9 @@ async fn tokens_come_and_go_beside_a_running_server_also_on_an_open_connection()
     };
     let (token, secret) = file.create(new).unwrap();
     let moment = Duration::from_millis(20);
+    let mut looks = 0..PATIENCE_LOOKS;
     loop {
+        looks.next().unwrap();
         wire.send(stats("none")).await;
         let (head, _) = wire.next().await;
         if status(&head) == 401 {
@@ -147,7 +152,9 @@ async fn tokens_come_and_go_beside_a_running_server_also_on_an_open_connection()
     wire.send(stats(secret.reveal())).await;
     assert_eq!(wire.status().await, 200);
     file.revoke(&token.id).unwrap();
+    let mut looks = 0..PATIENCE_LOOKS;
     loop {
+        looks.next().unwrap();
         wire.send(stats(secret.reveal())).await;
         if wire.status().await == 401 {
             break;

@@ -77,7 +77,9 @@ async fn a_server_with_a_certificate_is_asked_over_tls_and_uses_a_new_one() {
     assert_eq!(mute.rest().await, "");
 
     let second = write(directory.path());
+    let mut looks = 0..2000;
     while connect(address, &second).await.is_err() {
+        looks.next().unwrap();
         sleep(Duration::from_millis(50)).await;
     }
     // What is broken is not used, and the connection from before goes on.
