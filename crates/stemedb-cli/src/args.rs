@@ -89,6 +89,12 @@ pub(crate) enum Command {
     /// Build a new store from the journal
     #[command(after_help = example::REBUILD)]
     Rebuild,
+    /// Copy what is new in the journal to a backup
+    #[command(after_help = example::BACKUP)]
+    Backup(Backup),
+    /// Build a database from a backup
+    #[command(after_help = example::RESTORE)]
+    Restore(Restore),
     /// Look at records that could not be applied
     #[command(subcommand, after_help = example::QUARANTINE)]
     Quarantine(Quarantine),
@@ -277,6 +283,25 @@ pub(crate) struct Verify {
     /// Do not recompute the ids
     #[arg(long)]
     pub(crate) quick: bool,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The directory of the backup, best on another disk: new, or with an earlier backup of this database
+    #[arg(value_name = "DEST")]
+    pub(crate) destination: PathBuf,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The directory that `backup` filled
+    #[arg(value_name = "SRC")]
+    pub(crate) source: PathBuf,
+    /// Refuse a backup whose head is another one: 64 lower-case hex digits
+    #[arg(long, value_name = "HASH")]
+    pub(crate) head: Option<String>,
 }
 
 /// What to do with records that could not be applied.

@@ -11,6 +11,7 @@ use crate::{
     output::Output,
 };
 
+mod backup;
 mod completions;
 mod config;
 mod epochs;
@@ -24,6 +25,7 @@ mod listing;
 mod quarantine;
 mod rebuild;
 mod record;
+mod restore;
 mod serve;
 mod sign;
 mod stats;
@@ -85,6 +87,8 @@ pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Command::Token(command) => token::run(context, command),
         Command::Verify(args) => verify::run(context, &args),
         Command::Rebuild => rebuild::run(context),
+        Command::Backup(args) => backup::run(context, &args),
+        Command::Restore(args) => restore::run(context, args),
         Command::Quarantine(args) => quarantine::run(context, args),
         Command::Journal(args) => journal::run(context, args),
         Command::Store(args) => store::run(context, &args),

@@ -320,7 +320,7 @@ impl<S: Source> IngestWorker<S> {
     }
 
     fn publish(&mut self) -> Result<(), Error> {
-        self.store.publish()?;
+        self.store.publish_at(self.source.monotonic())?;
         self.is_published = true;
         self.progress
             .publish(self.applied.map_or(0, |cursor| cursor.sequence.get()));

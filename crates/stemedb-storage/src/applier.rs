@@ -1,13 +1,17 @@
 //! The part that all stores share: who may apply what, what is published, what a checkpoint is.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
+    time::Duration,
+};
 
 use crate::{
     batch::{Batch, Scope, Share},
     cursor::{Counts, Cursor, EngineCursor, reached},
-    engine::Level,
+    engine::{Level, Reader},
     error::{Error, Result},
     guard::{Fuse, Guarded, GuardedReader},
+    held::{HeldViews, Replaced},
     key::MetaKey,
     meta::{self, Notes},
     view::View,
@@ -24,6 +28,8 @@ pub(crate) struct Applier {
     standing: Mutex<Standing>,
     /// Written by `publish` only. Ordering: taken after `standing`, never the other way round.
     published: RwLock<Option<Arc<View>>>,
+    /// Nothing else is taken under it.
+    replaced: Mutex<Replaced>,
 }
 
 #[derive(Debug)]
@@ -124,6 +130,7 @@ impl Applier {
                 persisted: None,
             }),
             published: RwLock::new(None),
+            replaced: Mutex::default(),
         })
     }
 
@@ -164,6 +171,27 @@ impl Applier {
     }
 
     pub(crate) fn publish(&self) -> Result<()> {
+        self.replace_published().map(drop)
+    }
+
+    /// Publishes, and notes whether anybody holds the view that is out of date from now on.
+    pub(crate) fn publish_at(&self, now: Duration) -> Result<()> {
+        if let Some(reader) = self.replace_published()? {
+            self.replaced().note(now, reader);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn held_views(&self) -> HeldViews {
+        self.replaced().held()
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, Replaced> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes; gives what the view before read from, unless the new one reads from the same.
+    fn replace_published(&self) -> Result<Option<Weak<dyn Reader>>> {
         self.fuse.check()?;
         let standing = self.lock();
         if let Some(small) = &standing.small
@@ -172,14 +200,14 @@ impl Applier {
             return Err(Error::NotReconciled);
         }
         let view = Arc::clone(&standing.view);
+        let now = Arc::clone(&view);
         let before = self
             .published
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .replace(view);
         // Ordering: the engines release what it pinned after the lock is free again: no reader waits for that.
-        drop(before);
-        Ok(())
+        Ok(before.and_then(|before| before.replaced_by(&now)))
     }
 
     pub(crate) fn snapshot(&self) -> Result<Arc<View>> {

@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Display, Formatter},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
 };
 
 use crate::{
@@ -191,6 +191,11 @@ impl GuardedReader {
         self.engine
     }
 
+    /// Tells whether anybody still reads from this view of the engine.
+    pub(crate) fn downgrade(&self) -> Weak<dyn Reader> {
+        Arc::downgrade(&self.reader)
+    }
+
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         self.fuse.read(self.engine, || self.reader.get(key))
     }
@@ -201,6 +206,7 @@ impl GuardedReader {
             engine: self.engine,
             pairs: Some(pairs),
             fuse: Arc::clone(&self.fuse),
+            _reader: Arc::clone(&self.reader),
         })
     }
 }
@@ -210,6 +216,8 @@ pub(crate) struct GuardedPairs {
     engine: &'static str,
     pairs: Option<Pairs>,
     fuse: Arc<Fuse>,
+    /// The pairs pin what the view pins: while they are held, so is it.
+    _reader: Arc<dyn Reader>,
 }
 
 impl GuardedPairs {

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     guard::{self, Fuse, Guarded},
+    held::HeldViews,
     options::Options,
     reconcile,
     store::{KVStore, Snapshot, StoreKind},
@@ -131,6 +133,14 @@ impl KVStore for HybridStore {
 
     fn publish(&self) -> Result<()> {
         self.applier.publish()
+    }
+
+    fn publish_at(&self, now: Duration) -> Result<()> {
+        self.applier.publish_at(now)
+    }
+
+    fn held_views(&self) -> HeldViews {
+        self.applier.held_views()
     }
 
     fn cursor(&self) -> Result<Option<Cursor>> {

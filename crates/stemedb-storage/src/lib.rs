@@ -90,6 +90,7 @@ mod entry;
 mod envelope;
 mod error;
 mod guard;
+mod held;
 mod hybrid;
 pub mod key;
 mod memory;
@@ -109,6 +110,7 @@ pub use envelope::{ENVELOPE_BYTES, Value};
 pub use error::{
     BatchFault, Corruption, Damage, EngineError, Error, RebuildReason, Result, Versioned,
 };
+pub use held::HeldViews;
 pub use hybrid::HybridStore;
 pub use key::{Key, KeyKind, MetaKey};
 pub use memory::MemoryStore;

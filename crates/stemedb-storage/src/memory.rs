@@ -1,6 +1,6 @@
 //! A store in memory, for tests and for embedding without a disk.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     applier::{Applier, Opened},
@@ -9,6 +9,7 @@ use crate::{
     engine::memory::MemoryEngine,
     error::Result,
     guard::{Fuse, Guarded},
+    held::HeldViews,
     meta::Notes,
     store::{KVStore, Snapshot, StoreKind},
 };
@@ -65,6 +66,14 @@ impl KVStore for MemoryStore {
 
     fn publish(&self) -> Result<()> {
         self.applier.publish()
+    }
+
+    fn publish_at(&self, now: Duration) -> Result<()> {
+        self.applier.publish_at(now)
+    }
+
+    fn held_views(&self) -> HeldViews {
+        self.applier.held_views()
     }
 
     fn cursor(&self) -> Result<Option<Cursor>> {

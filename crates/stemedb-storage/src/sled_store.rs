@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     engine::sled::{NAME, SledEngine},
     error::{Error, Result},
     guard::{self, Fuse, Guarded},
+    held::HeldViews,
     options::Options,
     reconcile,
     store::{KVStore, Snapshot, StoreKind},
@@ -85,6 +87,14 @@ impl KVStore for SledStore {
 
     fn publish(&self) -> Result<()> {
         self.applier.publish()
+    }
+
+    fn publish_at(&self, now: Duration) -> Result<()> {
+        self.applier.publish_at(now)
+    }
+
+    fn held_views(&self) -> HeldViews {
+        self.applier.held_views()
     }
 
     fn cursor(&self) -> Result<Option<Cursor>> {

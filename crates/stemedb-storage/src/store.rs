@@ -4,6 +4,7 @@ use std::{
     fmt::{self, Debug, Display, Formatter},
     ops::Bound,
     sync::Arc,
+    time::Duration,
 };
 
 use stemedb_core::Sequence;
@@ -13,6 +14,7 @@ use crate::{
     cursor::{Counts, Cursor, EngineCursor},
     envelope::{self, Value},
     error::Result,
+    held::HeldViews,
     key,
     watchdog::Stall,
 };
@@ -123,6 +125,25 @@ pub trait KVStore: Debug + Send + Sync {
     ///
     /// `NotReconciled` while one engine is behind the other, `EngineFailed`.
     fn publish(&self) -> Result<()>;
+
+    /// Makes everything applied so far the published view, and notes that the one before is out of date since `now`.
+    ///
+    /// The clock is the caller's: [`held_views`](Self::held_views) answers in its terms.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    fn publish_at(&self, now: Duration) -> Result<()> {
+        let _ = now;
+        self.publish()
+    }
+
+    /// Returns which views are held although a newer one was published: they pin old data.
+    ///
+    /// A store that does not know answers that there are none.
+    fn held_views(&self) -> HeldViews {
+        HeldViews::default()
+    }
 
     /// Returns the cursor from which replay goes on: that of the engine which is furthest behind.
     ///

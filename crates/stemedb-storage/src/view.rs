@@ -1,12 +1,16 @@
 //! A view over the engines of a store.
 
-use std::{iter, ops::Bound, sync::Arc};
+use std::{
+    iter,
+    ops::Bound,
+    sync::{Arc, Weak},
+};
 
 use stemedb_core::Sequence;
 
 use crate::{
     cursor::{Counts, Cursor, reached},
-    engine::{Isolation, Range},
+    engine::{Isolation, Range, Reader},
     envelope::{self, Value},
     error::Result,
     guard::GuardedReader,
@@ -46,6 +50,14 @@ impl View {
         envelope
             .map(|envelope| take(reader.engine(), key, &envelope))
             .transpose()
+    }
+
+    /// What this view reads from and `newer` does not: whoever reads from it pins old data. Gives it while letting go of the view.
+    pub(crate) fn replaced_by(&self, newer: &Self) -> Option<Weak<dyn Reader>> {
+        let small = self.small.as_ref().zip(newer.small.as_ref());
+        let mut readers = iter::once((&self.stream, &newer.stream)).chain(small);
+        let (old, _) = readers.find(|(old, new)| !Arc::ptr_eq(old, new))?;
+        Some(old.downgrade())
     }
 
     /// The highest sequence that this view shows.

@@ -93,7 +93,11 @@ pub(crate) struct SegmentFile {
 
 impl SegmentFile {
     pub(crate) fn open(vfs: &dyn Vfs, directory: &Path, number: u64) -> Result<Self, Error> {
-        let path = segment_path(directory, number);
+        Self::open_path(vfs, segment_path(directory, number))
+    }
+
+    /// A segment under another name.
+    pub(crate) fn open_path(vfs: &dyn Vfs, path: PathBuf) -> Result<Self, Error> {
         let file = vfs.open(&path, OpenMode::Read).context("open", &path)?;
         let bytes = file.length().context("look up the length of", &path)?;
         if bytes > SEGMENT_FILE_BYTES_MAX {

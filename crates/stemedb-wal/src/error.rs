@@ -183,6 +183,68 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The journal has no such segment.
+    #[error("there is no segment {number}, the last is {last}")]
+    NoSegment {
+        /// Number that was asked for.
+        number: u64,
+        /// Number of the last segment.
+        last: u64,
+    },
+    /// There is no backup that was ever complete.
+    #[error("no backup in {}", path.display())]
+    NoBackup {
+        /// The directory that was looked at.
+        path: PathBuf,
+    },
+    /// The file that says what a backup holds says something else.
+    #[error("{}: not written by this program: {line}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// The line that is wrong.
+        line: String,
+    },
+    /// A backup of another journal.
+    #[error("{} holds a backup of journal {found}, this is journal {expected}", path.display())]
+    ForeignBackup {
+        /// The backup's directory.
+        path: PathBuf,
+        /// The journal in the backup.
+        found: JournalId,
+        /// The journal that was to be backed up.
+        expected: JournalId,
+    },
+    /// A backup that ends in a group which the journal does not hold: one of them was restored, or went on, from an older state.
+    #[error("{} holds a backup of another history of this journal: it ends in segment {segment} with {hash}, which this one does not hold", path.display())]
+    OtherHistory {
+        /// The backup's directory.
+        path: PathBuf,
+        /// Number of the segment in which the backup ends.
+        segment: u64,
+        /// Hash of the group with which it ends.
+        hash: GroupHash,
+    },
+    /// A backup of more than the journal holds.
+    #[error("{} holds a backup up to sequence {backup}, this journal ends at sequence {journal}", path.display())]
+    BackupAhead {
+        /// The backup's directory.
+        path: PathBuf,
+        /// Last sequence in the backup.
+        backup: u64,
+        /// Last sequence in the journal.
+        journal: u64,
+    },
+    /// A backup has another head than the one that was asked for.
+    #[error("the head of the backup in {} is {found}, not {expected}", path.display())]
+    OtherHead {
+        /// The backup's directory.
+        path: PathBuf,
+        /// Head of the backup; zeros where it holds no records.
+        found: GroupHash,
+        /// Head that was asked for.
+        expected: GroupHash,
+    },
     /// A new journal could not be written.
     #[error("the new journal cannot be written")]
     Append(#[from] AppendError),

@@ -1,17 +1,23 @@
 //! An open journal.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::mark::{Extent, check_mark};
+use crate::directory::SegmentFile;
+use crate::error::IoContext;
+use crate::format::SEGMENT_HEADER_BYTES;
+use crate::mark::check_mark;
 use crate::reader::{JournalReader, Start};
 use crate::shared::{Progress, Shared};
 use crate::snapshot::snapshot;
 use crate::sync::thread::{self, JoinHandle};
+use crate::vfs::read_full_at;
 use crate::writer::Writer;
 use crate::{
-    AppendError, Error, JournalId, LockedDirectory, Log, Mark, Options, RecoveryReport,
-    SegmentInfo, SnapshotReport, SyncStats, Trust,
+    AppendError, Error, Extent, GroupHash, JournalId, JournalMeters, LockedDirectory, Log, Mark,
+    Options, RecoveryReport, SegmentInfo, SnapshotReport, SyncStats, Trust,
 };
 
 /// An append-only log of records, durable and hash-chained. One may be open per directory.
@@ -35,6 +41,8 @@ pub struct JournalState {
     pub segments: Vec<SegmentInfo>,
     /// Bytes of all groups.
     pub group_bytes: u64,
+    /// Hash of the last group, which may hold no records.
+    pub end_hash: GroupHash,
 }
 
 impl JournalState {
@@ -42,6 +50,29 @@ impl JournalState {
     #[must_use]
     pub fn durable_sequence(&self) -> u64 {
         self.head.map_or(0, |head| head.sequence)
+    }
+
+    /// How far each segment is durable.
+    #[must_use]
+    pub fn extents(&self) -> Vec<Extent> {
+        // A segment whose first group was refused has a name and nothing in it.
+        let mut begun = self
+            .segments
+            .iter()
+            .filter(|info| info.group_bytes > 0)
+            .peekable();
+        let mut extents = Vec::with_capacity(self.segments.len());
+        while let Some(info) = begun.next() {
+            let next = begun.peek();
+            extents.push(Extent {
+                number: info.number,
+                bytes: SEGMENT_HEADER_BYTES as u64 + info.group_bytes,
+                is_sealed: next.is_some(),
+                last_sequence: next.map_or(self.durable_sequence(), |next| next.first_sequence - 1),
+                end_hash: next.map_or(self.end_hash, |next| next.previous_hash),
+            });
+        }
+        extents
     }
 }
 
@@ -194,6 +225,32 @@ impl JournalWatch {
         self.0.sync_times.stats(self.0.options.vfs.as_ref())
     }
 
+    /// What the log has counted since the journal was opened, and where the journal stands; nothing waits for it for long.
+    #[must_use]
+    pub fn meters(&self) -> JournalMeters {
+        let groups = &self.0.group_meters;
+        let progress = self.0.progress();
+        let (head, bytes) = (progress.head, progress.group_bytes);
+        let (segments, behind_bytes) = (progress.segments.len(), progress.behind_bytes());
+        drop(progress);
+        JournalMeters {
+            append_ns: groups.append_ns.read(),
+            sync_ns: self.0.sync_times.took_ns(),
+            group_records: groups.records.read(),
+            group_bytes: groups.bytes.read(),
+            durable_sequence: head.map_or(0, |head| head.sequence),
+            segments: segments as u64,
+            bytes,
+            behind_bytes,
+        }
+    }
+
+    /// Time since some fixed moment, by the clock that the journal was opened with; it never goes backwards.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        self.0.options.vfs.monotonic()
+    }
+
     /// The failure after which the journal accepts nothing more.
     #[must_use]
     pub fn failure(&self) -> Option<AppendError> {
@@ -215,7 +272,7 @@ impl JournalWatch {
     /// [`Error::StoreAheadOfJournal`] and [`Error::ForeignStore`] where it does not, [`Error::Corruption`], [`Error::Io`].
     pub fn check_mark(&self, mark: &Mark) -> Result<(), Error> {
         let state = self.state();
-        let extent = Extent {
+        let extent = crate::mark::Extent {
             journal: state.journal,
             head: state.head,
             segments: &state.segments,
@@ -230,6 +287,40 @@ impl JournalWatch {
     /// [`Error::Corruption`] and [`Error::Io`] where the place cannot be found.
     pub fn reader(&self, start: Start) -> Result<JournalReader, Error> {
         JournalReader::new(Arc::clone(&self.0), start)
+    }
+
+    /// Reads bytes of a segment as far as they are durable, from `offset` on; gives how many, 0 at the durable end.
+    ///
+    /// They are not verified: whoever gets them does that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSegment`] where there is none with that number, [`Error::Io`].
+    pub fn read_segment(
+        &self,
+        number: u64,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize, Error> {
+        let extents = self.state().extents();
+        let extent = extents.iter().find(|extent| extent.number == number);
+        let extent = extent.ok_or(Error::NoSegment {
+            number,
+            last: extents.len() as u64,
+        })?;
+        let left = extent.bytes.saturating_sub(offset);
+        let wanted = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let Some(buffer) = buffer.get_mut(..wanted).filter(|buffer| !buffer.is_empty()) else {
+            return Ok(0);
+        };
+        let shared = &self.0;
+        let file = SegmentFile::open(shared.options.vfs.as_ref(), &shared.directory, number)?;
+        let read = read_full_at(file.file.as_ref(), buffer, offset).context("read", &file.path)?;
+        if read == wanted {
+            return Ok(read);
+        }
+        let ended: io::Result<_> = Err(io::ErrorKind::UnexpectedEof.into());
+        ended.context("read", &file.path)
     }
 
     /// Makes a snapshot: everything that is durable now, as a journal of its own in `destination`, which must not exist or be empty.
@@ -259,6 +350,7 @@ fn state_of(shared: &Shared) -> JournalState {
         head,
         segments,
         group_bytes,
+        end_hash,
         ..
     } = &*progress;
     JournalState {
@@ -266,5 +358,6 @@ fn state_of(shared: &Shared) -> JournalState {
         head: *head,
         segments: segments.clone(),
         group_bytes: *group_bytes,
+        end_hash: *end_hash,
     }
 }

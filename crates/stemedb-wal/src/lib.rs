@@ -48,15 +48,18 @@
 //! # }
 //! ```
 
+pub mod backup;
 mod decision;
 mod directory;
 mod error;
 pub mod format;
 mod gather;
 mod group;
+mod histogram;
 mod journal;
 mod log;
 mod mark;
+mod meters;
 mod options;
 mod outcome;
 mod queue;
@@ -78,11 +81,14 @@ mod types;
 pub mod vfs;
 mod writer;
 
+pub use backup::Extent;
 pub use error::{AppendError, Corruption, Error, Fault};
 pub use format::FORMAT_VERSION;
 pub use group::{Group, GroupBuilder, RecordRef, Records, Trust};
+pub use histogram::{Distribution, Histogram};
 pub use journal::{Journal, JournalState, JournalWatch};
 pub use log::{LockedDirectory, Log};
+pub use meters::JournalMeters;
 pub use options::{Durability, Options};
 pub use reader::{Consumer, Interrupt, JournalReader, Start, Wake};
 pub use recover::{RecoveryReport, SegmentInfo, Torn};
@@ -92,5 +98,5 @@ pub use snapshot::SnapshotReport;
 pub use spare::{Spare, SpareRequest};
 pub use survey::{Damaged, Item, Link, walk};
 pub use sync_times::SyncStats;
-pub use types::{GroupHash, JournalId, Mark};
+pub use types::{GroupHash, JournalId, Mark, NotHex};
 pub use writer::{Answered, Append, Writer};

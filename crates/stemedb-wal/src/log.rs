@@ -19,7 +19,7 @@ use crate::spare::{Spare, SpareRequest};
 use crate::sync_times::SyncTimes;
 use crate::vfs::{Vfs, VfsFile, fill_zeros, write_all_at};
 use crate::{
-    AppendError, Error, Group, GroupBuilder, JournalId, JournalState, Mark, Options,
+    AppendError, Error, Group, GroupBuilder, GroupHash, JournalId, JournalState, Mark, Options,
     RecoveryReport, SegmentInfo, SnapshotReport,
 };
 
@@ -252,6 +252,11 @@ impl Log {
         &self.recovered.segments
     }
 
+    /// Hash of the last group that was written, empty ones included.
+    pub(crate) fn end_hash(&self) -> GroupHash {
+        self.recovered.chain.hash
+    }
+
     /// Bytes of all groups.
     #[must_use]
     pub fn group_bytes_total(&self) -> u64 {
@@ -430,6 +435,7 @@ impl Log {
             head: self.head(),
             segments: self.segments().to_vec(),
             group_bytes: self.group_bytes_total,
+            end_hash: self.end_hash(),
         };
         snapshot(
             self.options(),
@@ -483,15 +489,7 @@ impl Log {
     }
 
     fn last_segment(&self) -> SegmentInfo {
-        self.recovered
-            .segments
-            .last()
-            .copied()
-            .unwrap_or(SegmentInfo {
-                number: 1,
-                first_group: 1,
-                first_sequence: 1,
-                group_bytes: 0,
-            })
+        let last = self.recovered.segments.last().copied();
+        last.unwrap_or(SegmentInfo::FIRST)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::format::{GROUP_PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX, framed_bytes};
 use crate::outcome::{Outcome, Settle, Written};
@@ -134,6 +135,8 @@ pub(crate) struct Part {
     /// Its numbers are still to be changed if they do not begin at `first_sequence`.
     framed: GroupBuilder,
     answers: Answers,
+    /// When its first request arrived; noted by [`Queue::note_arrival`].
+    arrived_at: Option<Duration>,
 }
 
 /// Who is told of the outcome of a part.
@@ -178,7 +181,13 @@ impl Part {
             first_sequence,
             framed,
             answers: Answers::default(),
+            arrived_at: None,
         }
+    }
+
+    /// When its first request arrived.
+    pub(crate) fn arrived_at(&self) -> Option<Duration> {
+        self.arrived_at
     }
 
     /// One group of several parts, in order.
@@ -281,6 +290,13 @@ impl Queue {
             return Offer::Full(request, signalled);
         }
         Offer::Taken(self.take(request))
+    }
+
+    /// Notes when the first request of the last part arrived, unless that was noted: once for a part, and not for each request.
+    pub(crate) fn note_arrival(&mut self, now: impl FnOnce() -> Duration) {
+        if let Some(part) = self.parts.back_mut() {
+            part.arrived_at.get_or_insert_with(now);
+        }
     }
 
     fn refusal(&self, request: &Request) -> Option<AppendError> {

@@ -12,7 +12,7 @@ use crate::group::{check_group, mark_of};
 use crate::mark::{Extent, check_mark};
 use crate::scan::{ChainEnd, Found, Scan, Segment, Tail, is_zero};
 use crate::vfs::Vfs;
-use crate::{Corruption, Error, Fault, JournalId, Mark};
+use crate::{Corruption, Error, Fault, GroupHash, JournalId, Mark};
 
 /// How often a segment is read that does not end at a group, at most.
 const READINGS_MAX: u32 = 4;
@@ -33,8 +33,21 @@ pub struct SegmentInfo {
     pub first_group: u64,
     /// Sequence of the first record that it can hold.
     pub first_sequence: u64,
+    /// Hash of the last group before it, zeros in the first segment.
+    pub previous_hash: GroupHash,
     /// Bytes of its groups.
     pub group_bytes: u64,
+}
+
+impl SegmentInfo {
+    /// The first segment of a journal, with nothing in it.
+    pub(crate) const FIRST: Self = Self {
+        number: 1,
+        first_group: ChainEnd::START.next_group,
+        first_sequence: ChainEnd::START.next_sequence,
+        previous_hash: ChainEnd::START.hash,
+        group_bytes: 0,
+    };
 }
 
 /// Everything that a log needs to go on at the journal's end.
@@ -331,6 +344,7 @@ fn segment_info(header: &SegmentHeader, end: u64) -> SegmentInfo {
         number: header.number,
         first_group: header.first_group,
         first_sequence: header.first_sequence,
+        previous_hash: header.previous_hash,
         group_bytes: end.saturating_sub(SEGMENT_HEADER_BYTES as u64),
     }
 }

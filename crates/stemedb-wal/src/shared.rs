@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::gather::Gathering;
+use crate::meters::GroupMeters;
 use crate::queue::{Gate, Offer, Part, Queue, Request};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sync_times::SyncTimes;
-use crate::{AppendError, Durability, Group, JournalId, Mark, Options, SegmentInfo};
+use crate::{AppendError, Durability, Group, GroupHash, JournalId, Mark, Options, SegmentInfo};
 
 /// What an append is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) type Answer = Result<Appended, AppendError>;
 pub(crate) struct Progress {
     pub(crate) head: Option<Mark>,
     pub(crate) durable_group: u64,
+    /// Hash of that group.
+    pub(crate) end_hash: GroupHash,
     pub(crate) group_bytes: u64,
     pub(crate) segments: Vec<SegmentInfo>,
     pub(crate) failure: Option<AppendError>,
@@ -62,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
     pub(crate) sync_times: Arc<SyncTimes>,
+    pub(crate) group_meters: GroupMeters,
     queue: Mutex<Queue>,
     arrived: Condvar,
     progress: Mutex<Progress>,
@@ -85,6 +89,7 @@ impl Shared {
             directory: log.directory().to_owned(),
             options: log.options().clone(),
             sync_times: Arc::clone(log.sync_times()),
+            group_meters: GroupMeters::default(),
             queue: Mutex::new(Queue::new(
                 log.begin_group().next_sequence(),
                 log.options().durability,
@@ -94,6 +99,7 @@ impl Shared {
             progress: Mutex::new(Progress {
                 head: log.head(),
                 durable_group: log.last_group(),
+                end_hash: log.end_hash(),
                 group_bytes: log.group_bytes_total(),
                 segments: log.segments().to_vec(),
                 failure: None,
@@ -118,6 +124,7 @@ impl Shared {
     pub(crate) fn offer(&self, request: Request) -> Offer {
         let mut queue = self.queue();
         let offer = queue.offer(request);
+        queue.note_arrival(|| self.options.vfs.monotonic());
         if queue.take_wake_up() {
             drop(queue);
             self.arrived.notify_one();
@@ -184,6 +191,7 @@ impl Shared {
         let mut progress = self.progress();
         for group in groups {
             progress.durable_group = group.number();
+            progress.end_hash = group.header().hash;
             progress.head = group.mark().or(progress.head);
             progress.group_bytes += group.header().group_bytes();
             progress.keep_recent(group, self.options.recent_bytes_max as u64);
@@ -293,6 +301,12 @@ impl Progress {
         let first = self.recent.front()?.number();
         let index = usize::try_from(number.checked_sub(first)?).ok()?;
         self.recent.get(index).cloned()
+    }
+
+    /// Bytes that the consumer has not consumed.
+    pub(crate) fn behind_bytes(&self) -> Option<u64> {
+        let consumer = self.consumer?;
+        Some(self.group_bytes.saturating_sub(consumer.consumed_bytes))
     }
 
     fn gate(&self) -> Gate {

@@ -6,11 +6,6 @@ use std::sync::Arc;
 
 use crate::vfs::{OpenMode, Vfs, VfsFile, fill_zeros};
 
-/// Zeros are synced after so many bytes.
-///
-/// A group whose fsync meets that of the zeros waits for all of them, on one disk: for a mebibyte and not for a segment.
-const STEP_BYTES: u64 = 1 << 20;
-
 /// What has to be prepared.
 #[derive(Debug)]
 pub struct SpareRequest {
@@ -80,15 +75,11 @@ impl Spare {
     }
 
     /// Makes it as long as it is to be, of zeros that are durable.
+    ///
+    /// A group whose fsync meets that of the zeros waits for them, on one disk: for a mebibyte and not for a segment.
     fn fill(&self) -> io::Result<()> {
-        let mut at = 0;
-        while at < self.capacity_bytes {
-            let to = self.capacity_bytes.min(at + STEP_BYTES);
-            fill_zeros(self.file.as_ref(), at, to)?;
-            self.file.sync_data()?;
-            at = to;
-        }
-        Ok(())
+        let file = self.file.as_ref();
+        fill_zeros(file, 0, self.capacity_bytes, || file.sync_data())
     }
 
     /// Number of the segment that it is meant for.

@@ -10,6 +10,9 @@ mod shuttle;
 pub use self::shuttle::{
     AtomicBool, Condvar, Mutex, MutexGuard, WaitTimeoutResult, oneshot, thread,
 };
+/// For counts: nobody waits for them or decides by them, so that their interleavings are not worth trying.
+pub(crate) use std::sync::atomic::AtomicU64;
+
 #[cfg(not(shuttle))]
 pub(crate) use ::oneshot;
 #[cfg(not(shuttle))]

@@ -3,6 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::histogram::{Distribution, Histogram, NANOSECONDS};
+use crate::meters::nanoseconds;
 use crate::vfs::Vfs;
 
 /// The fsyncs of segments that the log waited for since the journal was opened, those that failed included.
@@ -21,8 +23,20 @@ pub struct SyncStats {
 }
 
 /// Where the log notes them. Its lock is held for no operation on a file, and nothing else is taken under it.
-#[derive(Debug, Default)]
-pub(crate) struct SyncTimes(Mutex<Noted>);
+#[derive(Debug)]
+pub(crate) struct SyncTimes {
+    noted: Mutex<Noted>,
+    took_ns: Histogram,
+}
+
+impl Default for SyncTimes {
+    fn default() -> Self {
+        Self {
+            noted: Mutex::default(),
+            took_ns: Histogram::new(NANOSECONDS),
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Noted {
@@ -32,7 +46,7 @@ struct Noted {
 
 impl SyncTimes {
     fn noted(&self) -> MutexGuard<'_, Noted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does an fsync, and notes how long it took.
@@ -41,6 +55,7 @@ impl SyncTimes {
         self.noted().began = Some(began);
         let result = sync();
         let took = vfs.monotonic().saturating_sub(began);
+        self.took_ns.add(nanoseconds(took));
         let mut noted = self.noted();
         noted.began = None;
         let ended = &mut noted.ended;
@@ -49,6 +64,11 @@ impl SyncTimes {
         ended.longest = ended.longest.max(took);
         ended.last = took;
         result
+    }
+
+    /// How long each took, in nanoseconds.
+    pub(crate) fn took_ns(&self) -> Distribution {
+        self.took_ns.read()
     }
 
     pub(crate) fn stats(&self, vfs: &dyn Vfs) -> SyncStats {

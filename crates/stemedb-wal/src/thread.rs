@@ -48,6 +48,13 @@ struct Preparing {
     thread: JoinHandle<io::Result<Spare>>,
 }
 
+/// A group that was written and waits for its fsync.
+struct Unsynced {
+    group: Group,
+    /// When the first of its requests arrived.
+    arrived_at: Option<Duration>,
+}
+
 struct Driver<'a> {
     log: Log,
     shared: &'a Shared,
@@ -55,7 +62,7 @@ struct Driver<'a> {
     /// Number of the segment whose spare could not be made: the rotation makes it, or refuses.
     spare_failed: Option<u64>,
     /// Groups that were acknowledged under [`Durability::Interval`] and wait for their fsync.
-    unsynced: Vec<Group>,
+    unsynced: Vec<Unsynced>,
     sync_due: Option<Duration>,
     /// How long the last fsync took.
     sync_time: Duration,
@@ -79,11 +86,15 @@ impl Driver<'_> {
     }
 
     fn append(&mut self, parts: Vec<Part>) {
+        let arrived_at = parts.first().and_then(Part::arrived_at);
         let Some((group, answers)) = Part::join(parts) else {
             return;
         };
         self.join_spare(group.payload_bytes());
-        let result = self.log.write(group).and_then(|group| self.settle(group));
+        let result = self
+            .log
+            .write(group)
+            .and_then(|group| self.settle(Unsynced { group, arrived_at }));
         if let Err(error) = &result {
             self.report(error);
             self.sync_what_was_acknowledged();
@@ -114,7 +125,7 @@ impl Driver<'_> {
     }
 
     /// Makes the group durable, now or when it is due.
-    fn settle(&mut self, group: Group) -> Result<(), AppendError> {
+    fn settle(&mut self, group: Unsynced) -> Result<(), AppendError> {
         self.unsynced.push(group);
         let now = self.now();
         let due = match self.log.options().durability {
@@ -133,12 +144,25 @@ impl Driver<'_> {
         self.sync_due = None;
         let begun_at = self.now();
         let result = self.log.sync();
-        self.sync_time = self.now().saturating_sub(begun_at);
-        let groups = std::mem::take(&mut self.unsynced);
+        let now = self.now();
+        self.sync_time = now.saturating_sub(begun_at);
+        let unsynced = std::mem::take(&mut self.unsynced);
         if result.is_ok() {
+            let groups = unsynced
+                .into_iter()
+                .map(|unsynced| self.count(unsynced, now));
+            let groups = groups.collect();
             self.shared.publish(groups, &self.log);
         }
         result.map(|_| ())
+    }
+
+    /// Counts a group that is durable now.
+    fn count(&self, unsynced: Unsynced, now: Duration) -> Group {
+        let Unsynced { group, arrived_at } = unsynced;
+        let took = now.saturating_sub(arrived_at.unwrap_or(now));
+        self.shared.group_meters.add(&group, took);
+        group
     }
 
     fn idle(&mut self) {

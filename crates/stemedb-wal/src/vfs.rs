@@ -113,14 +113,20 @@ pub(crate) fn write_all_at(file: &dyn VfsFile, bytes: &[u8], offset: u64) -> io:
     Ok(())
 }
 
-/// Writes zeros from `from` up to `to`.
-pub(crate) fn fill_zeros(file: &dyn VfsFile, from: u64, to: u64) -> io::Result<()> {
-    const CHUNK_BYTES: usize = 1 << 20;
-    let zeros = vec![0; CHUNK_BYTES];
+/// Writes zeros from `from` up to `to`, and calls `step` after each mebibyte and at the end.
+pub(crate) fn fill_zeros(
+    file: &dyn VfsFile,
+    from: u64,
+    to: u64,
+    mut step: impl FnMut() -> io::Result<()>,
+) -> io::Result<()> {
+    const STEP_BYTES: usize = 1 << 20;
+    let zeros = vec![0; STEP_BYTES];
     let mut at = from;
     while at < to {
-        let length = usize::try_from(to - at).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+        let length = usize::try_from(to - at).map_or(STEP_BYTES, |left| left.min(STEP_BYTES));
         write_all_at(file, zeros.get(..length).unwrap_or(&zeros), at)?;
+        step()?;
         at += length as u64;
     }
     Ok(())

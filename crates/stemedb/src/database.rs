@@ -16,9 +16,10 @@ use crate::error::Cause;
 use crate::export::Export;
 use crate::flight::InFlight;
 use crate::known::{Known, Scan};
+use crate::observe::Tally;
 use crate::{
-    Builder, Durability, Error, Health, Prepared, Receipt, Result, SnapshotReport, Stats,
-    Submission, View, snapshot, stats,
+    Builder, Durability, Error, Health, Observations, Prepared, Receipt, Result, SnapshotReport,
+    Stats, Submission, View, observe, snapshot, stats,
 };
 
 mod open;
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) scan: Option<Scan>,
     pub(crate) known: Arc<Known>,
     pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) tally: Arc<Tally>,
     pub(crate) ingestor: Ingestor,
     pub(crate) store: Arc<dyn KVStore>,
     pub(crate) writer: Writer,
@@ -88,6 +90,10 @@ impl Database {
     #[must_use]
     pub fn was_created(&self) -> bool {
         self.was_created
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
     }
 
     /// The database's directory.
@@ -219,6 +225,17 @@ impl Database {
     /// files cannot be looked at.
     pub fn stats(&self) -> Result<Stats> {
         stats::of(&self.inner)
+    }
+
+    /// What the database has counted since it was opened, and where it stands: for metrics, and cheap enough to be asked every second.
+    ///
+    /// It looks at no file, and waits for none.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) where the store has failed.
+    pub fn observe(&self) -> Result<Observations> {
+        observe::of(&self.inner)
     }
 
     /// Whether the database works: whether it accepts, applies and shows records.

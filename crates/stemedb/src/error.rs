@@ -53,6 +53,28 @@ pub(crate) enum Cause {
     NoDatabase { path: PathBuf },
     #[error("{} holds other files and no database", path.display())]
     NotADatabase { path: PathBuf },
+    #[error("{} holds a backup and no database", path.display())]
+    IsBackup { path: PathBuf },
+    #[error("{}: what is said of the segments there is malformed", place.display())]
+    Segments { place: PathBuf },
+    #[error("{}: the backup does not say which store the database had", path.display())]
+    Note {
+        path: PathBuf,
+        #[source]
+        unknown: crate::UnknownStore,
+    },
+    #[error("head {found:?}")]
+    Head {
+        found: String,
+        #[source]
+        source: stemedb_wal::NotHex,
+    },
+    #[error("the backup in {} is damaged", path.display())]
+    DamagedBackup {
+        path: PathBuf,
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     #[error("{}: not written by this program: {line}", path.display())]
     Marker { path: PathBuf, line: String },
     #[error("{}: database format {found} is newer than this program, which knows {supported}", path.display())]
@@ -120,16 +142,21 @@ impl Error {
             Cause::Invalid(_)
             | Cause::NotYetApplied { .. }
             | Cause::PageCursor
+            | Cause::Head { .. }
             | Cause::StillQuarantined { .. } => ErrorKind::Invalid,
             #[cfg(not(feature = "sled"))]
             Cause::StoreKind { .. } => ErrorKind::Invalid,
             Cause::NoDatabase { .. }
             | Cause::NotADatabase { .. }
+            | Cause::IsBackup { .. }
             | Cause::Unfinished { .. }
             | Cause::NotQuarantined(_) => ErrorKind::NotFound,
             Cause::Marker { .. }
             | Cause::MarkerJournal { .. }
             | Cause::JournalMissing { .. }
+            | Cause::Segments { .. }
+            | Cause::Note { .. }
+            | Cause::DamagedBackup { .. }
             | Cause::Stored { .. }
             | Cause::Malformed { .. }
             | Cause::Lost { .. } => ErrorKind::Corruption,
@@ -178,6 +205,10 @@ impl Error {
             Cause::Ingest(stemedb_ingest::Error::Announced { .. }) => Some(
                 "open the database again: the journal has every record, and each is checked anew",
             ),
+            Cause::DamagedBackup { .. } => Some(
+                "restore from another one; the database that it is of mends it with `stemedb backup`",
+            ),
+            Cause::IsBackup { .. } => Some("build a database from it with `stemedb restore`"),
             Cause::NotADatabase { .. } => Some("name another directory, or an empty one"),
             Cause::MarkerVersion { .. } => Some("use a newer program"),
             Cause::MarkerJournal { .. } | Cause::JournalMissing { .. } => {
@@ -217,6 +248,16 @@ impl Error {
             Cause::Journal(error) => matches!(**error, E::Append(AppendError::NoSpace { .. })),
             _ => false,
         }
+    }
+
+    /// Whether somebody else has the database open.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        let is_journal = match self.0.as_ref() {
+            Cause::Journal(error) => matches!(**error, stemedb_wal::Error::Locked { .. }),
+            _ => false,
+        };
+        is_journal || self.is_store_in_use()
     }
 
     /// Whether somebody has an engine of the store open.
@@ -265,6 +306,14 @@ fn journal_advice(error: &stemedb_wal::Error) -> Option<&'static str> {
         E::Corruption(_) | E::Gap { .. } => {
             Some("copy what can be read with `stemedb journal salvage DEST`")
         }
+        E::NoBackup { .. } => Some("name a directory that `stemedb backup` has filled"),
+        E::Manifest { .. } => {
+            Some("keep that directory as it is, and make a backup in another one")
+        }
+        E::ForeignBackup { .. } | E::OtherHistory { .. } | E::BackupAhead { .. } => Some(
+            "keep that backup, which holds what this database does not, and name another directory",
+        ),
+        E::OtherHead { .. } => Some("name the backup that has it, or leave out the head"),
         E::StoreAheadOfJournal { .. } | E::ForeignStore { .. } => Some(
             "put the right journal back, or build the store from this one with `stemedb rebuild`",
         ),
@@ -305,13 +354,19 @@ fn journal_kind(error: &stemedb_wal::Error) -> ErrorKind {
     use stemedb_wal::Error as E;
     match error {
         E::Locked { .. } | E::Io { .. } => ErrorKind::Unavailable,
-        E::NotFound { .. } => ErrorKind::NotFound,
+        E::NotFound { .. } | E::NoSegment { .. } | E::NoBackup { .. } => ErrorKind::NotFound,
         E::Corruption(_)
         | E::Gap { .. }
         | E::StoreAheadOfJournal { .. }
-        | E::ForeignStore { .. } => ErrorKind::Corruption,
+        | E::ForeignStore { .. }
+        | E::Manifest { .. } => ErrorKind::Corruption,
         E::UnsupportedVersion { .. } => ErrorKind::Unsupported,
-        E::Option { .. } | E::NotEmpty { .. } => ErrorKind::Invalid,
+        E::Option { .. }
+        | E::NotEmpty { .. }
+        | E::ForeignBackup { .. }
+        | E::OtherHistory { .. }
+        | E::BackupAhead { .. }
+        | E::OtherHead { .. } => ErrorKind::Invalid,
         E::Append(error) => append_kind(error),
         E::Closed => ErrorKind::Closed,
         _ => ErrorKind::Internal,

@@ -38,9 +38,16 @@ impl Find<'_> {
     /// Looks for those records of which there is no receipt yet.
     pub(crate) fn missing(self, records: &[Prepared], found: &mut [Option<Receipt>]) -> Result<()> {
         let asked = records.iter().zip(found.iter_mut());
+        let mut answered = 0;
+        let mut is_asked_for = |record: &Prepared| {
+            let may_be_there = self.known.may_hold(record.id);
+            answered += usize::from(!may_be_there);
+            may_be_there
+        };
         let mut asked: Vec<_> = asked
-            .filter(|(record, found)| found.is_none() && self.known.may_hold(record.id))
+            .filter(|(record, found)| found.is_none() && is_asked_for(record))
             .collect();
+        self.known.count(answered, asked.len());
         let wanted: Vec<&Prepared> = asked.iter().map(|(record, _)| *record).collect();
         let receipts = self.shared(&wanted)?;
         for ((_, found), receipt) in asked.iter_mut().zip(receipts) {

@@ -13,6 +13,8 @@ use std::sync::{Arc, OnceLock};
 
 use stemedb_core::RecordId;
 
+use crate::KnownIds;
+
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -83,6 +85,9 @@ pub(crate) struct Known {
     links: [OnceLock<Box<[Block]>>; LINKS_MAX],
     /// Written under the lock of the map of what is in flight.
     is_complete: AtomicBool,
+    /// How many ids were new by it, and for how many the store was asked.
+    answered: AtomicU64,
+    passed_on: AtomicU64,
 }
 
 impl Known {
@@ -94,6 +99,27 @@ impl Known {
     /// The same holds for the end of completeness, which comes before the first id that is left out.
     pub(crate) fn may_hold(&self, id: RecordId) -> bool {
         !self.is_complete.load(Ordering::Acquire) || self.has(id)
+    }
+
+    /// Counts ids that were looked for: `answered` of them were new by this.
+    pub(crate) fn count(&self, answered: usize, passed_on: usize) {
+        for (count, ids) in [(&self.answered, answered), (&self.passed_on, passed_on)] {
+            if ids > 0 {
+                count.fetch_add(ids as u64, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many ids were new by it, and for how many the store was asked.
+    pub(crate) fn asked(&self) -> (u64, u64) {
+        let counts = [&self.answered, &self.passed_on];
+        counts.map(|count| count.load(Ordering::Relaxed)).into()
+    }
+
+    /// Bytes of all links.
+    pub(crate) fn bytes(&self) -> u64 {
+        let links = self.links.iter().map_while(OnceLock::get);
+        links.map(|link| link.len() as u64 * BLOCK_BYTES).sum()
     }
 
     fn has(&self, id: RecordId) -> bool {
@@ -254,6 +280,16 @@ impl Filling {
             self.phase = Phase::Scanning;
         }
         is_due
+    }
+
+    /// Of which records the ids are known.
+    pub(crate) fn extent(&self) -> KnownIds {
+        match self.phase {
+            Phase::Partial => KnownIds::Partial,
+            Phase::Scanning => KnownIds::Scanning,
+            Phase::Complete => KnownIds::Complete,
+            Phase::Full => KnownIds::Full,
+        }
     }
 
     /// Whether inserting is in vain.

@@ -304,6 +304,7 @@
 #[cfg(doc)]
 pub mod docs;
 
+pub mod backup;
 mod database;
 mod error;
 mod export;
@@ -313,6 +314,7 @@ mod flight;
 mod known;
 pub mod maintenance;
 mod marker;
+mod observe;
 mod outcome;
 mod page;
 mod prepared;
@@ -327,6 +329,10 @@ pub use database::{Applied, Database};
 pub use error::{Error, ErrorKind, Result};
 pub use export::Export;
 pub use marker::UnknownStore;
+pub use observe::{
+    IngestObservations, JournalObservations, KnownIds, KnownIdsObservations, Observations,
+    SubmittedObservations, ViewObservations,
+};
 pub use page::{Listed, Listing, Page, PageCursor};
 pub use prepared::Prepared;
 pub use settings::{Builder, Create, Durability, StoreKind};
@@ -339,6 +345,6 @@ pub use stemedb_core::{
 };
 pub use stemedb_ingest::RecordType;
 pub use stemedb_storage::Operation as EngineOperation;
-pub use stemedb_wal::SyncStats;
+pub use stemedb_wal::{Distribution, SyncStats};
 pub use submit::{Receipt, Status, Submission};
 pub use view::{Counts, QuarantinedRecord, Stored, SubjectCount, View};

@@ -226,7 +226,8 @@ impl Inner {
         }
         // Nothing fails from here on: what is in the map is appended.
         let mut submitting = Submitting::default();
-        let mut slots = Vec::with_capacity(records.len());
+        let count = records.len();
+        let mut slots = Vec::with_capacity(count);
         for (prepared, found) in records.into_iter().zip(found) {
             slots.push(match found {
                 Some(receipt) => Slot::Known(receipt),
@@ -234,12 +235,15 @@ impl Inner {
             });
         }
         let ids = flight.ids_of_last(submitting.requests.len());
+        let mut duplicates = count;
         for (request, ids) in submitting.requests.iter_mut().zip(ids) {
+            duplicates -= ids.len();
             request.ids = ids;
         }
         flight.forget_applied(self.ingestor.counters().applied_sequence);
         let scan = self.scan.as_ref().filter(|_| flight.filling().take_due());
         drop(flight);
+        self.tally.add_duplicates(duplicates);
         self.append(submitting.requests, trust);
         if let Some(scan) = scan {
             scan.start();
@@ -273,7 +277,9 @@ impl Inner {
         for request in requests {
             let settle = Settle(request.outcome);
             let (announcements, ids) = (announcements.clone(), request.ids);
+            let tally = Arc::clone(&self.tally);
             let then = move |answer: Result<Appended, AppendError>| {
+                tally.add_request(&answer, ids.len());
                 if let (Some(announcements), Ok(appended)) = (announcements, &answer) {
                     announcements.announce(appended.first_sequence, ids);
                 }

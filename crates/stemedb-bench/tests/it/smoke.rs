@@ -16,11 +16,12 @@ const PAGE: &str =
     "# Page\n\n<!-- measured: begin -->\nold\n<!-- measured: end -->\n\nwritten by hand\n";
 
 /// The goals, by name: those of the list, with each of its demands.
-const GOALS: [&str; 21] = [
+const GOALS: [&str; 22] = [
     "append/bare",
     "append/postgres",
     "append/fsync=1ms",
     "append/fsync=1ms/p99",
+    "serve/redis",
     "ingest/unsigned/postgres",
     "ingest/unsigned/sqlite",
     "ingest/signed",

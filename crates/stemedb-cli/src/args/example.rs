@@ -119,6 +119,22 @@ Examples:
   stemedb rebuild
   stemedb rebuild --dir ./claims";
 
+pub(super) const BACKUP: &str = "\
+Everything that is in the backup is verified, only what is new is copied. The answer names the head: keep it elsewhere,
+and `restore --head` proves that nothing is missing. Exits with 1 if a part of the backup was damaged and copied again.
+
+Examples:
+  stemedb backup /mnt/other/claims
+  stemedb backup --json /mnt/other/claims";
+
+pub(super) const RESTORE: &str = "\
+Verifies every byte of the backup, copies it to the directory of the database, which must be new or empty, and builds
+the store.
+
+Examples:
+  stemedb restore /mnt/other/claims --dir ./restored
+  stemedb restore /mnt/other/claims --head 1f0c56c1f0c56c1f0c56c1f0c56c1f0c56c1f0c56c1f0c56c1f0c56c1f0c56c1";
+
 pub(super) const QUARANTINE: &str = "\
 Examples:
   stemedb quarantine list

@@ -5,6 +5,8 @@
 )]
 
 #[cfg(test)]
+mod backup; // backups, and databases that are restored from them
+#[cfg(test)]
 mod failure; // every failure has one line, its exit code, and changes nothing
 #[cfg(test)]
 mod fault; // a failing fsync; needs strace

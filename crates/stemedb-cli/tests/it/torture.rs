@@ -1,5 +1,6 @@
 //! The real program among killed processes, failing system calls and full disks.
 
+mod backup; // SIGKILL and errors at the N-th system call of a backup
 mod check; // what must hold of a database after each life of a process
 mod error; // an error at the N-th system call
 mod flight; // one long ingest under kills and errors

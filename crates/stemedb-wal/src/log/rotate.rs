@@ -62,7 +62,7 @@ impl Log {
             None => self.vfs().open(&path, OpenMode::Write).map(Arc::from),
         }
         .and_then(|file| {
-            fill_zeros(file.as_ref(), zeroed.max(self.recovered.end), to)?;
+            fill_zeros(file.as_ref(), zeroed.max(self.recovered.end), to, || Ok(()))?;
             Ok(file)
         });
         let file =
@@ -110,6 +110,7 @@ impl Log {
             number,
             first_group: header.first_group,
             first_sequence: header.first_sequence,
+            previous_hash: header.previous_hash,
             group_bytes: 0,
         });
         self.recovered.end = HEADER_BYTES;

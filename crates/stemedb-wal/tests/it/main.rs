@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod append; // appending, reopening, reading back
 #[cfg(test)]
+mod backup; // backups and restores of a journal that is in use
+#[cfg(test)]
 mod creation; // directories that are made, found made, or in the way
 #[cfg(test)]
 mod damage; // a small journal, damaged at every byte
@@ -16,6 +18,8 @@ mod failure; // operations that fail, one at a time
 mod golden; // bytes that were written once
 #[cfg(test)]
 mod hooked; // a simulated disk with a hook in front of it
+#[cfg(test)]
+mod meters; // what is counted of groups and fsyncs
 #[cfg(test)]
 mod misread; // reads that are short, or zeros
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn a_spare_is_synced_a_mebibyte_at_a_time_and_whole() {
     let mut log = options.lock(directory()).unwrap().open(&[]).unwrap();
     for _ in 0..3 {
         let mut builder = log.begin_group();
-        builder.push(&[1; 700_000], Trust::Unverified);
+        builder.push(&vec![1; 700_000], Trust::Unverified);
         log.write(builder).unwrap();
         log.sync().unwrap();
     }

@@ -18,6 +18,8 @@ use crate::{Builder, Create, Durability, StoreKind, file};
 
 pub(crate) const JOURNAL_DIRECTORY: &str = "wal";
 pub(crate) const STORE_DIRECTORY: &str = "db";
+/// The file by which a backup is known.
+const BACKUP_MANIFEST: &str = "backup.manifest";
 const NEW_STORE_DIRECTORY: &str = "db.new";
 /// What tools and creation work in. Left behind by one that was killed, it is removed by the next open.
 const WORK_DIRECTORIES: [&str; 4] = [
@@ -103,6 +105,7 @@ fn start(
         scan: base.map(scan),
         known,
         in_flight,
+        tally: Arc::default(),
         ingestor,
         store,
         writer,
@@ -179,6 +182,9 @@ fn check_directory(directory: &Path, create: Create) -> Result<Create> {
         Create::IfMissing if names.is_empty() || is_unfinished => Ok(create),
         Create::Never if names.is_empty() => Err(Cause::NoDatabase { path }.into()),
         Create::Never if is_unfinished => Err(Cause::Unfinished { path }.into()),
+        _ if names.iter().any(|name| name == BACKUP_MANIFEST) => {
+            Err(Cause::IsBackup { path }.into())
+        }
         _ => Err(Cause::NotADatabase { path }.into()),
     }
 }
