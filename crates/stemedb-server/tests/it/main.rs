@@ -1,4 +1,8 @@
 //! The server as its clients see it: requests go to the routes without a port, and through a listener where connections matter.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests write files as people do who run a server"
+)]
 
 #[cfg(test)]
 mod auth; // what is let in, by route and by scope
