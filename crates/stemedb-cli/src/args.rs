@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Answer over HTTP until told to stop
     #[command(after_help = example::SERVE)]
     Serve(Serve),
+    /// Make, list and revoke tokens, by which a server knows who asks
+    #[command(subcommand, after_help = example::TOKEN)]
+    Token(TokenCommand),
     /// Check the whole database without changing it
     #[command(after_help = example::VERIFY)]
     Verify(Verify),
@@ -229,9 +232,49 @@ pub(crate) struct Export {
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The address to listen on; port 0 takes one that is free
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8642")]
-    pub(crate) listen: SocketAddr,
+    /// The address to listen on; port 0 takes one that is free [default: 127.0.0.1:8642]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A certificate in PEM, with those that lead to it behind it: answer over TLS
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Answer others than this machine without TLS, as behind a proxy that has it
+    #[arg(long)]
+    pub(crate) insecure_http: bool,
+}
+
+/// What to do with tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token, and print it once
+    #[command(after_help = example::TOKEN)]
+    Create(NewTokenArgs),
+    /// List them; none is shown itself
+    #[command(after_help = example::TOKEN)]
+    List,
+    /// End a token; a running server refuses it within a second
+    #[command(after_help = example::TOKEN)]
+    Revoke {
+        /// Its id, as listed
+        id: String,
+    },
+}
+
+/// Arguments of `token create`.
+#[derive(Debug, Args)]
+pub(crate) struct NewTokenArgs {
+    /// What it is called, for people
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What it allows: read, write (which does not allow reading), admin (everything)
+    #[arg(long, required = true, value_delimiter = ',', value_name = "SCOPE")]
+    pub(crate) scope: Vec<String>,
+    /// After how many days it ends [default: never]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) expires: Option<u32>,
 }
 
 /// Arguments of `verify`.

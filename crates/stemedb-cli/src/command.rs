@@ -32,6 +32,7 @@ mod stats;
 mod store;
 mod subject;
 mod subjects;
+mod token;
 mod verify;
 mod votes;
 mod working;
@@ -83,6 +84,7 @@ pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(context, &args),
         Command::Stats => stats::run(context),
         Command::Serve(args) => serve::run(context, &args),
+        Command::Token(command) => token::run(context, command),
         Command::Verify(args) => verify::run(context, &args),
         Command::Rebuild => rebuild::run(context),
         Command::Backup(args) => backup::run(context, &args),

@@ -17,6 +17,10 @@ use crate::{
     output::{Form, Talk},
 };
 
+mod serve;
+
+pub(crate) use serve::Serve;
+
 #[cfg(test)]
 mod tests;
 
@@ -76,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) small_cache_bytes_max: Setting<u64>,
     /// Bytes of the filter of known ids.
     pub(crate) known_ids_bytes_max: Setting<u64>,
+    /// The settings of `serve`.
+    pub(crate) serve: Serve,
 }
 
 impl Settings {
@@ -109,6 +115,12 @@ struct Content {
     stream_cache_bytes_max: Option<u64>,
     small_cache_bytes_max: Option<u64>,
     known_ids_bytes_max: Option<u64>,
+    listen: Option<String>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    insecure_http: Option<bool>,
+    connections_max: Option<u64>,
+    requests_per_second_max: Option<u64>,
 }
 
 /// A settings file that was read.
@@ -142,7 +154,29 @@ pub(crate) fn from_flags(flags: &Flags) -> Result<Settings, Failure> {
 fn merge(
     flags: &Flags,
     variable: impl Fn(&'static str) -> Option<OsString>,
-    written: Written,
+    mut written: Written,
+) -> Result<Settings, Failure> {
+    let path = written.path.clone();
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let content = &mut written.content;
+    let serve = serve::Written {
+        listen: content.listen.take(),
+        tls_cert: content.tls_cert.take().map(|file| beside.join(file)),
+        tls_key: content.tls_key.take().map(|file| beside.join(file)),
+        insecure_http: content.insecure_http,
+        connections_max: content.connections_max,
+        requests_per_second_max: content.requests_per_second_max,
+    };
+    let from_file = || Origin::File(path.clone());
+    let name = format!("{}: listen", path.display());
+    let serve = serve::merge(&variable, serve, (&name, &from_file))?;
+    merge_with(flags, variable, (written, serve))
+}
+
+fn merge_with(
+    flags: &Flags,
+    variable: impl Fn(&'static str) -> Option<OsString>,
+    (written, serve): (Written, Serve),
 ) -> Result<Settings, Failure> {
     let Written { path, content } = written;
     // What the file calls a directory is meant from where the file is.
@@ -199,6 +233,7 @@ fn merge(
             content.known_ids_bytes_max,
         )?
         .or(Builder::KNOWN_IDS_BYTES_DEFAULT),
+        serve,
     })
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod group;
+mod http;
 mod json;
 mod key;
 mod memory;
@@ -33,7 +34,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [GROUP, RECOVERY, PAYLOAD, JSON, KEY];
+pub const TARGETS: [Target; 6] = [GROUP, RECOVERY, PAYLOAD, JSON, KEY, HTTP];
 
 /// Headers of segments, groups, and groups whose hash was made right.
 pub const GROUP: Target = Target {
@@ -74,4 +75,13 @@ pub const KEY: Target = Target {
     run: key::run,
     seeds: key::seeds,
     allocation_bytes_max: |bytes| 8 * bytes + 1024,
+};
+
+/// What a client sends to a server over one connection.
+pub const HTTP: Target = Target {
+    name: "http",
+    run: http::run,
+    seeds: http::seeds,
+    // The buffers of a connection, and those of a runtime.
+    allocation_bytes_max: |bytes| 8 * bytes + (1 << 20),
 };

@@ -1,4 +1,4 @@
-//! What stands round every route: the id of the request, the refusal at the end, the limit of time, and the catching of a panic.
+//! What stands round every route: the id of the request, who sends it and how often, the refusal at the end, the limit of time, and the catching of a panic.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use axum::{
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
+use crate::auth::check_head;
+use crate::connection::Peer;
 use crate::problem::{Asked, Problem, render};
 use crate::request_id::RequestId;
 use crate::state::Shared;
@@ -33,9 +35,27 @@ pub(crate) async fn guard(
     render(response, id)
 }
 
-async fn answer(shared: &Shared, request: Request, next: Next) -> Response {
+/// Finds out who asks, and whether not too often.
+fn ask(shared: &Shared, request: &mut Request) -> Result<(), Problem> {
+    check_head(request)?;
+    let caller = shared.gate.caller(request.headers());
+    let peer = request.extensions().get::<Peer>().copied();
+    let is_probe = request.uri().path() == crate::route::LIVE;
+    if !is_probe && !shared.rate.allows(&caller, peer) {
+        let most = shared.settings.requests_per_second_max;
+        let detail = format!("more than {most} requests a second; nothing of this one was done");
+        return Err(Problem::new(Code::RateLimited, detail));
+    }
+    request.extensions_mut().insert(caller);
+    Ok(())
+}
+
+async fn answer(shared: &Shared, mut request: Request, next: Next) -> Response {
     if shared.shutdown.has_begun() && request.uri().path() != crate::route::LIVE {
         return Problem::shutting_down().into_response();
+    }
+    if let Err(problem) = ask(shared, &mut request) {
+        return problem.into_response();
     }
     let asked = if request.method() == Method::POST {
         Asked::Write

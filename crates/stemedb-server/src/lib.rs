@@ -14,11 +14,15 @@
 //! - **Memory is bounded**: by the bytes of bodies that are read and not yet acknowledged, by the bytes of a page, and for each stream
 //!   by a few pieces of it: a client that does not read is not read from either.
 //! - **A stream says that it has ended**, by its last line; where that is missing, something is missing before it.
+//! - **Nobody is waited for without end**: silence in a head, between requests, in a handshake or before an unread answer ends a connection.
+//! - **Nothing is open by mistake**: whatever others than this machine can reach needs a [`token`], and so does everything once there is one.
 //! - **Nothing of the machine is told**: details name what is wrong with a request, and no path of the server.
 //!
 //! # What it does not do
 //!
 //! - It keeps nothing: all state is the database's, and a server that is killed has lost no record that it acknowledged.
+//! - It speaks HTTP/1.1 and no HTTP/2, and gives no body to its refusal of a head that is no HTTP.
+//! - It asks for no token at `/healthz/`, and tells whoever asks which routes and methods there are.
 //! - It never opens or closes the database: whoever gave it does.
 //!
 //! # Example
@@ -45,7 +49,9 @@
 //! # }
 //! ```
 
+mod auth;
 mod body;
+mod connection;
 mod guard;
 mod held;
 mod inlet;
@@ -55,16 +61,21 @@ mod outlet;
 mod page;
 mod problem;
 mod query;
+mod rate;
 mod read;
 mod request_id;
 mod route;
 mod server;
 mod settings;
 mod shutdown;
+mod stamp;
 mod state;
+mod tls;
+pub mod token;
 pub mod wire;
 
-pub use server::serve;
+pub use server::{Listener, serve};
 pub use settings::{Settings, StartError};
 pub use shutdown::Shutdown;
 pub use state::{Service, service};
+pub use tls::{Tls, TlsError};

@@ -71,4 +71,34 @@ pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
 // A chunk, and a line that is as long as one may be, find room.
 const _: () = assert!(UPLOAD_BYTES_MAX >= LINE_BYTES_MAX + 2 * CHUNK_BYTES);
+/// Bytes of a head: its first line and its fields, of which there may be a hundred.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Milliseconds for which what was seen of the files of tokens and certificates holds.
+pub(crate) const LOOK_MS: u128 = 900;
+
+/// Tokens of a server.
+pub(crate) const TOKENS_MAX: usize = 1000;
+
+/// Characters of the name of a token.
+pub(crate) const TOKEN_NAME_CHARS_MAX: usize = 100;
+
+/// Bytes of a file of tokens.
+pub(crate) const TOKEN_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of a file of certificates or of a key.
+pub(crate) const PEM_BYTES_MAX: u64 = 1 << 20;
+
+/// Clients whose requests are counted at the same time.
+pub(crate) const RATE_CLIENTS_MAX: usize = 1 << 14;
+
+/// Milliseconds without a new connection after the operating system had no means for one.
+pub(crate) const ACCEPT_PAUSE_MS: u64 = 100;
+
+/// Seconds for which a connection is read that is over, so that its last answer reaches a client that still sends.
+pub(crate) const LINGER_SECONDS_MAX: u64 = 2;
+
+/// Bytes that are read so.
+pub(crate) const LINGER_BYTES_MAX: usize = 16 << 20;
+
 const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

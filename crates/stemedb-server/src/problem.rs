@@ -113,6 +113,10 @@ pub(crate) fn render(mut response: Response, request_id: HeaderValue) -> Respons
         if problem.code.is_passing() {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
+        if problem.code == Code::Unauthenticated {
+            let wanted = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, wanted);
+        }
         if problem.code == Code::ShuttingDown {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

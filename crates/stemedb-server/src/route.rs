@@ -8,13 +8,15 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     middleware::from_fn_with_state,
     response::Response,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use serde::Serialize;
 
+use crate::auth::require;
 use crate::guard::guard;
 use crate::problem::Problem;
 use crate::state::Shared;
+use crate::token::Scope;
 use crate::wire::Code;
 
 mod bulk;
@@ -31,29 +33,56 @@ pub(crate) const LIVE: &str = "/healthz/live";
 
 /// All routes, with everything that stands round them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/v1/assertions", post(record::post_assertions))
-        .route("/v1/votes", post(record::post_votes))
-        .route("/v1/epochs", post(record::post_epochs).get(epoch::list))
-        .route("/v1/records", post(bulk::post))
-        .route("/v1/records/{id}", get(record::get))
-        .route("/v1/assertions/{id}", get(record::get_assertion))
-        .route("/v1/assertions/{id}/votes", get(vote::list))
-        .route("/v1/epochs/{id}", get(epoch::chain))
-        .route("/v1/subjects", get(subject::list))
-        .route(
-            "/v1/subjects/{subject}/assertions",
-            get(subject::assertions),
-        )
-        .route("/v1/changes", get(change::get))
-        .route("/v1/stats", get(stat::stats))
-        .route("/v1/journal/head", get(stat::head))
-        .route(LIVE, get(health::live))
-        .route("/healthz/ready", get(health::ready))
+    let id = "/v1/assertions/{id}";
+    let votes = "/v1/assertions/{id}/votes";
+    let of_subject = "/v1/subjects/{subject}/assertions";
+    Routes(Router::new())
+        .write("/v1/assertions", post(record::post_assertions))
+        .write("/v1/votes", post(record::post_votes))
+        .write("/v1/epochs", post(record::post_epochs))
+        .read("/v1/epochs", get(epoch::list))
+        .write("/v1/records", post(bulk::post))
+        .read("/v1/records/{id}", get(record::get))
+        .read(id, get(record::get_assertion))
+        .read(votes, get(vote::list))
+        .read("/v1/epochs/{id}", get(epoch::chain))
+        .read("/v1/subjects", get(subject::list))
+        .read(of_subject, get(subject::assertions))
+        .read("/v1/changes", get(change::get))
+        .read("/v1/stats", get(stat::stats))
+        .read("/v1/journal/head", get(stat::head))
+        .open(LIVE, get(health::live))
+        .open("/healthz/ready", get(health::ready))
+        .0
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
+}
+
+/// Routes, each with what it needs: there is no way to add one without that.
+struct Routes(Router<Arc<Shared>>);
+
+impl Routes {
+    /// Adds a route that reads what is stored.
+    fn read(self, path: &str, method: MethodRouter<Arc<Shared>>) -> Self {
+        self.needs(Scope::Read, path, method)
+    }
+
+    /// Adds a route that stores records.
+    fn write(self, path: &str, method: MethodRouter<Arc<Shared>>) -> Self {
+        self.needs(Scope::Write, path, method)
+    }
+
+    /// Adds a route that is for everybody.
+    fn open(self, path: &str, method: MethodRouter<Arc<Shared>>) -> Self {
+        Self(self.0.route(path, method))
+    }
+
+    fn needs(self, scope: Scope, path: &str, method: MethodRouter<Arc<Shared>>) -> Self {
+        let guarded = method.route_layer(from_fn_with_state(scope, require));
+        Self(self.0.route(path, guarded))
+    }
 }
 
 async fn no_route(uri: Uri) -> Problem {

@@ -1,45 +1,172 @@
 //! Serving on a listener until it is told to end.
 
+use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-use crate::Service;
+use crate::connection::{Connections, Peer};
+use crate::limits::ACCEPT_PAUSE_MS;
+use crate::{Service, Tls};
+
+/// Where connections come in, with TLS or without.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl Listener {
+    /// Connections over TLS.
+    #[must_use]
+    pub fn tls(tcp: TcpListener, tls: Tls) -> Self {
+        let tls = Some(tls);
+        Self { tcp, tls }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
 
 /// Answers requests until `shutdown` is done; then what is in flight is answered, and later requests are refused.
 ///
 /// It returns when every connection is closed and the intake has ended, so that the caller can close the database; connections
-/// that take longer than [`Settings::shutdown_seconds_max`](crate::Settings::shutdown_seconds_max) are not waited for.
+/// that take longer than [`Settings::shutdown_seconds_max`](crate::Settings::shutdown_seconds_max) are broken off.
+///
+/// On an address that is not loopback every request needs a token.
+/// Beyond [`Settings::connections_max`](crate::Settings::connections_max) connections nobody is let in: who comes then waits with
+/// the operating system, which costs nothing here, until another one ends. Every connection that is not being answered ends by itself.
 ///
 /// # Errors
 ///
-/// Those of the listener.
+/// Those of the listener when it begins; later ones are waited out.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     service: Service,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let handle = service.shutdown();
-    let begun = handle.clone();
-    let serving = axum::serve(listener, service.router())
-        .with_graceful_shutdown(async move {
-            tokio::select! {
-                () = shutdown => begun.begin(),
-                () = begun.begun() => {}
-            }
-        })
-        .into_future();
-    tokio::pin!(serving);
-    let limit = Duration::from_secs(service.settings().shutdown_seconds_max);
-    let served = tokio::select! {
-        served = &mut serving => served,
-        () = handle.begun() => timeout(limit, serving).await.unwrap_or_else(|_| {
-            tracing::warn!("some connections did not end in time");
-            Ok(())
-        }),
+    let listener = listener.into();
+    if !listener.tcp.local_addr()?.ip().to_canonical().is_loopback() {
+        service.require_tokens();
+    }
+    let begun = service.shutdown();
+    let mut open = Open {
+        tasks: JoinSet::new(),
+        places: Arc::new(Semaphore::new(service.settings().connections_max)),
+        connections: service.connections(),
+        handshake: Duration::from_secs(service.settings().handshake_seconds_max),
     };
+    tokio::select! {
+        () = shutdown => begun.begin(),
+        () = begun.begun() => {}
+        never = open.accept(&listener) => match never {},
+    }
+    drop(listener);
+    let limit = Duration::from_secs(service.settings().shutdown_seconds_max);
+    let ended = timeout(limit, async {
+        while open.tasks.join_next().await.is_some() {}
+    });
+    if ended.await.is_err() {
+        tracing::warn!("some connections did not end in time");
+        open.tasks.shutdown().await;
+    }
     service.close().await;
-    served
+    Ok(())
+}
+
+/// The connections that are open.
+struct Open {
+    tasks: JoinSet<()>,
+    places: Arc<Semaphore>,
+    connections: Connections,
+    handshake: Duration,
+}
+
+impl Open {
+    /// Lets connections in, for ever.
+    async fn accept(&mut self, listener: &Listener) -> Infallible {
+        loop {
+            let place = self.place().await;
+            match listener.tcp.accept().await {
+                Ok((stream, peer)) => {
+                    prepare(&stream);
+                    self.begin(listener, (stream, Peer(peer)), place);
+                }
+                Err(error) if is_of_one(&error) => {}
+                // Files or memory have run out: others have to end before it is worth another try.
+                Err(error) => {
+                    tracing::error!(%error, "cannot take a connection");
+                    sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for a place, and clears away who has left meanwhile.
+    async fn place(&mut self) -> OwnedSemaphorePermit {
+        loop {
+            while self.tasks.try_join_next().is_some() {}
+            // It is never closed.
+            if let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
+                return place;
+            }
+        }
+    }
+
+    /// Answers a connection in a task of its own; nobody else waits for its handshake.
+    fn begin(
+        &mut self,
+        listener: &Listener,
+        (stream, peer): (TcpStream, Peer),
+        place: OwnedSemaphorePermit,
+    ) {
+        let connections = self.connections.clone();
+        let Some(tls) = &listener.tls else {
+            self.tasks.spawn(async move {
+                connections.answer(stream, Some(peer)).await;
+                drop(place);
+            });
+            return;
+        };
+        let handshake = timeout(self.handshake, tls.acceptor().accept(stream));
+        self.tasks.spawn(async move {
+            let begun = connections.shutdown();
+            let agreed = tokio::select! {
+                agreed = handshake => agreed,
+                () = begun.begun() => return,
+            };
+            match agreed {
+                Ok(Ok(stream)) => connections.answer(stream, Some(peer)).await,
+                Ok(Err(error)) => tracing::debug!(%error, "no agreement on TLS"),
+                Err(_) => tracing::debug!("a handshake took too long"),
+            }
+            drop(place);
+        });
+    }
+}
+
+/// An answer is sent when it is there, not when a packet is full.
+fn prepare(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection that waits to fill its packets");
+    }
+}
+
+/// Whether an error is that of a connection which ended before it was taken.
+fn is_of_one(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
 }

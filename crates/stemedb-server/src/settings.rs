@@ -2,6 +2,8 @@
 
 use stemedb::limits::LINE_BYTES_MAX;
 
+use crate::token::TokenError;
+
 /// The limits of a server. Each has a default that suits one machine of moderate size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,6 +29,19 @@ pub struct Settings {
     pub request_seconds_max: u64,
     /// Seconds that a read waits for a sequence that cannot be read yet. Default: 5.
     pub wait_seconds_max: u64,
+    /// Connections at the same time, at least 1; who comes then waits outside. Default: 1,024.
+    pub connections_max: usize,
+    /// Seconds from the first byte of a head to its last, and from the beginning of a connection to the end of its first head.
+    /// Default: 10.
+    pub head_seconds_max: u64,
+    /// Seconds that a connection is kept between an answer and the next request. Default: 60.
+    pub idle_seconds_max: u64,
+    /// Seconds for which a client may leave an answer unread. Default: 30.
+    pub write_stall_seconds_max: u64,
+    /// Seconds that a client may take to agree on TLS. Default: 10.
+    pub handshake_seconds_max: u64,
+    /// Requests a second that one token may send, or one address without a token; 0 is no limit, and the default.
+    pub requests_per_second_max: usize,
     /// Seconds that a shutdown waits for requests that were begun. Default: 30.
     pub shutdown_seconds_max: u64,
 }
@@ -44,12 +59,18 @@ impl Default for Settings {
             stall_seconds_max: 30,
             request_seconds_max: 30,
             wait_seconds_max: 5,
+            connections_max: 1024,
+            head_seconds_max: 10,
+            idle_seconds_max: 60,
+            write_stall_seconds_max: 30,
+            handshake_seconds_max: 10,
+            requests_per_second_max: 0,
             shutdown_seconds_max: 30,
         }
     }
 }
 
-/// What counts of waiting requests and reads may be: the runtime has no larger queues.
+/// What counts of connections, waiting requests and reads may be: the runtime has no larger queues.
 const COUNT_MAX: usize = 1 << 20;
 /// Permits are counted in 32 bits.
 const BODIES_BYTES_MAX: usize = 1 << 31;
@@ -93,6 +114,12 @@ impl Settings {
                 count(self.stall_seconds_max),
                 1..=SECONDS_MAX,
             ),
+            (
+                "requests_per_second_max",
+                self.requests_per_second_max,
+                0..=COUNT_MAX,
+            ),
+            ("connections_max", self.connections_max, 1..=COUNT_MAX),
         ];
         for (name, value, allowed) in limits {
             if !allowed.contains(&value) {
@@ -130,6 +157,9 @@ pub enum StartError {
     /// A thread could not be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
+    /// The tokens cannot be read.
+    #[error("the tokens cannot be read")]
+    Tokens(#[source] TokenError),
     /// The operating system gave no random bytes.
     #[error("no random bytes")]
     Random(#[source] getrandom::Error),

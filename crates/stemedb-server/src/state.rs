@@ -6,13 +6,18 @@ use std::thread::{JoinHandle, available_parallelism};
 
 use axum::Router;
 use stemedb::Database;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use crate::auth::Gate;
+use crate::connection::Connections;
 use crate::held::Memory;
 use crate::intake::Intake;
+use crate::rate::Rate;
 use crate::request_id::RequestIds;
+use crate::token::TokenFile;
 use crate::{Settings, Shutdown, StartError, route};
 
 /// What handlers share.
@@ -23,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) intake: Intake,
     pub(crate) shutdown: Shutdown,
     pub(crate) request_ids: RequestIds,
+    pub(crate) gate: Gate,
+    pub(crate) rate: Rate,
     /// A place for each read that goes on.
     pub(crate) reads: Arc<Semaphore>,
     /// A place for each large body that is checked, which is work for the processor alone.
@@ -47,12 +54,14 @@ pub struct Service {
 ///
 /// # Errors
 ///
-/// Where a setting is outside its limits, there is no runtime, a thread cannot be started, or the database does not answer.
+/// Where a setting is outside its limits, there is no runtime, a thread cannot be started, the tokens cannot be read, or the database
+/// does not answer.
 pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, StartError> {
     settings.check()?;
     let runtime = Handle::try_current().map_err(StartError::Runtime)?;
     drop(database.view().map_err(StartError::Database)?);
     let request_ids = RequestIds::new().map_err(StartError::Random)?;
+    let gate = Gate::new(TokenFile::of(database.directory())).map_err(StartError::Tokens)?;
     let processors = available_parallelism().map_or(1, NonZero::get);
     let queue = settings.queued_requests_max;
     let (intake, thread) =
@@ -63,6 +72,8 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         intake,
         shutdown: Shutdown::new(),
         request_ids,
+        gate,
+        rate: Rate::new(settings.requests_per_second_max),
         reads: Arc::new(Semaphore::new(settings.reads_max)),
         checks: Arc::new(Semaphore::new(processors)),
         uploads: Arc::new(Semaphore::new(settings.uploads_max)),
@@ -91,6 +102,28 @@ impl Service {
     #[cfg(test)]
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
+    }
+
+    /// From now on every request needs a token, also if there is none: others than this machine can send requests.
+    ///
+    /// [`serve`](crate::serve) does so for an address that is not loopback.
+    pub fn require_tokens(&self) {
+        self.shared.gate.close();
+    }
+
+    /// What the connections of a server share.
+    pub(crate) fn connections(&self) -> Connections {
+        Connections::new(self.router(), self.shutdown(), self.settings())
+    }
+
+    /// Answers the requests of one connection that somebody else has taken, until either side ends it.
+    ///
+    /// It counts for no limit on connections; each of its waits is limited as ever.
+    pub async fn answer<S>(&self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.connections().answer(stream, None).await;
     }
 
     /// The settings that it was made with.

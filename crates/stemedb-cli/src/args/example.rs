@@ -16,12 +16,14 @@ Exit codes:
    5  corruption, a newer format, or a failure inside the program
   78  bad configuration
 
-Settings: flag over STEMEDB_DIR, STEMEDB_STORE, STEMEDB_JSON, STEMEDB_QUIET, STEMEDB_CONFIG
+Settings: flag over STEMEDB_DIR, STEMEDB_STORE, STEMEDB_JSON, STEMEDB_QUIET, STEMEDB_CONFIG,
+STEMEDB_LISTEN, STEMEDB_TLS_CERT, STEMEDB_TLS_KEY, STEMEDB_INSECURE_HTTP
 over stemedb.toml over default; `stemedb config` shows what is in force and from where.
 Without a flag: stream_cache_bytes_max and small_cache_bytes_max, the bytes of records and of
 epochs that are kept in memory (1048576 to 1099511627776, 67108864 and 33554432 by default),
 and known_ids_bytes_max, those of a filter that tells new records from stored ones without a look
-at the disk (262144 to 1099511627776, or 0 for none; 67108864 by default).";
+at the disk (262144 to 1099511627776, or 0 for none; 67108864 by default); for `serve` connections_max (1024)
+and requests_per_second_max, of one token or address (0, which is no limit).";
 
 pub(super) const INIT: &str = "\
 Examples:
@@ -82,11 +84,26 @@ Creates the database if there is none. Ends in order on SIGINT and SIGTERM: what
 answered, later requests are refused, the database is closed. A second signal ends it at once.
 Every answer names what it waited for, so that nothing that was acknowledged is lost by either.
 
+Listens to this machine alone, where whoever reaches it may do anything until there is a token. Any
+other address needs a token, and TLS or --insecure-http. The certificate is read again when it changes.
+
 Examples:
   stemedb serve
   stemedb serve --dir ./claims --listen 127.0.0.1:8000
+  stemedb serve --listen 0.0.0.0:8642 --tls-cert cert.pem --tls-key key.pem
   curl -H 'content-type: application/json' http://127.0.0.1:8642/v1/assertions \\
     -d '{\"subject\":\"Eiffel Tower\",\"predicate\":\"height\",\"object\":330,\"agent\":\"me\"}'";
+
+pub(super) const TOKEN: &str = "\
+A server knows a new token, and refuses a revoked one, within a second. From the first one on every
+request needs one, also after the last one is revoked; only the hash of each is kept.
+
+Examples:
+  stemedb token create --name loader --scope write --expires 90
+  stemedb token create --name dashboard --scope read
+  stemedb token list
+  stemedb token revoke 0f1d8c7c6b0f6f5c
+  curl -H \"authorization: Bearer $TOKEN\" http://127.0.0.1:8642/v1/stats";
 
 pub(super) const VERIFY: &str = "\
 Works on a database that refuses to open; changes nothing. Exits with 1 if it finds a problem.

@@ -1,5 +1,7 @@
 //! `config`: the settings in force, and where each is from.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::Context;
@@ -26,6 +28,12 @@ struct Document {
     stream_cache_bytes_max: Json<u64>,
     small_cache_bytes_max: Json<u64>,
     known_ids_bytes_max: Json<u64>,
+    listen: Json<String>,
+    tls_cert: Json<Option<String>>,
+    tls_key: Json<Option<String>>,
+    insecure_http: Json<bool>,
+    connections_max: Json<u64>,
+    requests_per_second_max: Json<u64>,
 }
 
 /// Runs the command.
@@ -38,7 +46,15 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
         stream_cache_bytes_max,
         small_cache_bytes_max,
         known_ids_bytes_max,
+        serve,
     } = &context.settings;
+    let path = |setting: &Setting<Option<PathBuf>>| {
+        let text = setting
+            .value
+            .as_ref()
+            .map(|path| path.display().to_string());
+        shown(setting, text)
+    };
     let document = Document {
         dir: shown(dir, dir.value.display().to_string()),
         store: shown(store, super::store_kind(store.value).name()),
@@ -47,6 +63,15 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
         stream_cache_bytes_max: shown(stream_cache_bytes_max, stream_cache_bytes_max.value),
         small_cache_bytes_max: shown(small_cache_bytes_max, small_cache_bytes_max.value),
         known_ids_bytes_max: shown(known_ids_bytes_max, known_ids_bytes_max.value),
+        listen: shown(&serve.listen, serve.listen.value.to_string()),
+        tls_cert: path(&serve.tls_cert),
+        tls_key: path(&serve.tls_key),
+        insecure_http: shown(&serve.insecure_http, serve.insecure_http.value),
+        connections_max: shown(&serve.connections_max, serve.connections_max.value),
+        requests_per_second_max: shown(
+            &serve.requests_per_second_max,
+            serve.requests_per_second_max.value,
+        ),
     };
     let output = &mut context.output;
     if output.form() == Form::Json {
@@ -63,6 +88,7 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
 fn lines(document: Document) -> Vec<String> {
     let text = |number: Json<u64>| (number.value.to_string(), number.from);
     let switch = |switch: Json<bool>| (switch.value.to_string(), switch.from);
+    let path = |path: Json<Option<String>>| (path.value.unwrap_or("none".to_owned()), path.from);
     let rows = [
         ("dir", (document.dir.value, document.dir.from)),
         (
@@ -80,6 +106,15 @@ fn lines(document: Document) -> Vec<String> {
             text(document.small_cache_bytes_max),
         ),
         ("known_ids_bytes_max", text(document.known_ids_bytes_max)),
+        ("listen", (document.listen.value, document.listen.from)),
+        ("tls_cert", path(document.tls_cert)),
+        ("tls_key", path(document.tls_key)),
+        ("insecure_http", switch(document.insecure_http)),
+        ("connections_max", text(document.connections_max)),
+        (
+            "requests_per_second_max",
+            text(document.requests_per_second_max),
+        ),
     ];
     let names = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let values = rows.iter().map(|(_, (value, _))| value.len());

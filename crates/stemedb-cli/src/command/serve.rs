@@ -3,7 +3,9 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use stemedb::{Create, Database};
-use stemedb_server::{Settings, serve, service};
+use stemedb_server::{
+    Listener, Settings, StartError, Tls, TlsError, serve, service, token::TokenFile,
+};
 use tokio::{net::TcpListener, runtime};
 
 use super::Context;
@@ -14,20 +16,91 @@ use crate::{
 
 mod signals;
 
+/// How to serve.
+struct Plan {
+    listen: SocketAddr,
+    tls: Option<Tls>,
+    settings: Settings,
+}
+
+impl Plan {
+    /// What the command line and the settings say, if it is safe.
+    fn new(context: &Context, args: &Serve) -> Result<Self, Failure> {
+        let given = &context.settings.serve;
+        let listen = args.listen.unwrap_or(given.listen.value);
+        let tls_cert = args.tls_cert.clone().or(given.tls_cert.value.clone());
+        let tls_key = args.tls_key.clone().or(given.tls_key.value.clone());
+        let tls = match (tls_cert, tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => {
+                let tls = Tls::load(certificate, key);
+                Some(tls.map_err(|error| cannot_use(&error))?)
+            }
+            _ => {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "--tls-cert and --tls-key: name both, or none",
+                ));
+            }
+        };
+        let is_insecure = args.insecure_http || given.insecure_http.value;
+        if !listen.ip().to_canonical().is_loopback() {
+            check_public(context, listen, tls.is_some() || is_insecure)?;
+        }
+        let mut settings = Settings::default();
+        settings.connections_max = count(given.connections_max.value);
+        settings.requests_per_second_max = count(given.requests_per_second_max.value);
+        let plan = Self {
+            listen,
+            tls,
+            settings,
+        };
+        Ok(plan)
+    }
+}
+
+/// A number that is too large is so for the server, which says what is allowed.
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Refuses an address that others can reach as long as anybody could do anything there, or listen in.
+fn check_public(context: &Context, listen: SocketAddr, is_private: bool) -> Result<(), Failure> {
+    let refuse = |why, advice| {
+        let text = format!("--listen {listen}: others than this machine can reach it, and {why}");
+        Err(Failure::new(Exit::Usage, text).advise(advice))
+    };
+    let tokens = TokenFile::of(context.dir()).list();
+    let tokens = tokens.map_err(|error| super::token::failure(&error))?;
+    if tokens.is_none_or(|tokens| tokens.is_empty()) {
+        return refuse(
+            "there is no token",
+            "make one with `stemedb token create`, or listen on a loopback address",
+        );
+    }
+    if !is_private {
+        return refuse(
+            "without TLS tokens and records can be read on the way",
+            "give --tls-cert and --tls-key, or --insecure-http behind a proxy that has them",
+        );
+    }
+    Ok(())
+}
+
+fn cannot_use(error: &TlsError) -> Failure {
+    Failure::caused(Exit::Usage, "TLS", error)
+        .advise("give the certificate with --tls-cert and its key with --tls-key, both in PEM")
+}
+
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Serve) -> Result<Exit, Failure> {
-    if !args.listen.ip().is_loopback() {
-        let text = format!("--listen {}: not a loopback address", args.listen);
-        return Err(Failure::new(Exit::Usage, text).advise(
-            "whoever reaches it may read and write, and tokens that would tell them apart are not there yet",
-        ));
-    }
+    let plan = Plan::new(context, args)?;
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::file(Exit::Unavailable, "threads", &error))?;
-    let listener = runtime.block_on(TcpListener::bind(args.listen));
-    let listener = listener.map_err(|error| cannot_listen(args.listen, &error))?;
+    let listener = runtime.block_on(TcpListener::bind(plan.listen));
+    let listener = listener.map_err(|error| cannot_listen(plan.listen, &error))?;
     let database = Arc::new(open(context)?);
-    let served = runtime.block_on(listen(context, listener, Arc::clone(&database)));
+    let served = runtime.block_on(listen(context, plan, (listener, Arc::clone(&database))));
     // Connections that did not end in time hold the database, and end with the runtime.
     drop(runtime);
     let closed = Arc::into_inner(database).map_or(Ok(()), Database::close);
@@ -50,19 +123,31 @@ fn open(context: &Context) -> Result<Database, Failure> {
 /// Answers until a signal comes.
 async fn listen(
     context: &Context,
-    listener: TcpListener,
-    database: Arc<Database>,
+    plan: Plan,
+    (listener, database): (TcpListener, Arc<Database>),
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::file(Exit::Unavailable, "server", &error);
     let address = listener.local_addr().map_err(failed)?;
-    let service = service(database, &Settings::default());
-    let service = service.map_err(|error| Failure::caused(Exit::Unavailable, "server", &error))?;
+    let service = service(database, &plan.settings);
+    let service = service.map_err(|error| cannot_start(&error))?;
     // Before anybody is told of the address: who knows it may stop it.
     let stop = signals::watch(context.settings.talk()).map_err(failed)?;
-    context
-        .output
-        .note(format_args!("listening on http://{address}"));
+    let scheme = if plan.tls.is_some() { "https" } else { "http" };
+    let listening = format_args!("listening on {scheme}://{address}");
+    context.output.note(listening);
+    let listener = match plan.tls {
+        Some(tls) => Listener::tls(listener, tls),
+        None => listener.into(),
+    };
     serve(listener, service, stop).await.map_err(failed)
+}
+
+fn cannot_start(error: &StartError) -> Failure {
+    match error {
+        StartError::Tokens(error) => super::token::failure(error),
+        StartError::Setting { .. } => Failure::caused(Exit::Configuration, "server", error),
+        _ => Failure::caused(Exit::Unavailable, "server", error),
+    }
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {

@@ -89,7 +89,7 @@ fn a_setting_that_makes_no_sense_names_its_place() {
     assert_eq!(
         refusal("json = true\ndri = \"x\""),
         said(
-            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`, `known_ids_bytes_max`"
+            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`, `known_ids_bytes_max`, `listen`, `tls_cert`, `tls_key`, `insecure_http`, `connections_max`, `requests_per_second_max`"
         )
     );
     assert_eq!(
@@ -130,4 +130,49 @@ fn a_file_that_was_named_has_to_be_there() {
     };
     let failure = resolve(&flags, variables(&[])).unwrap_err();
     assert_eq!(failure.exit(), Exit::Configuration);
+}
+
+#[test]
+fn settings_of_serve_come_from_each_place_too() {
+    let text = "listen = \"127.0.0.1:1\"\ntls_cert = \"c.pem\"\ntls_key = \"/k.pem\"\ninsecure_http = true\nconnections_max = 5\nrequests_per_second_max = 7";
+    let serve = |env, text| {
+        let settings = merge(&flags(None), variables(env), written(text));
+        settings.map(|settings| settings.serve)
+    };
+    let from_file = serve(&[], text).unwrap();
+    assert_eq!(from_file.listen.value.port(), 1);
+    assert_eq!(from_file.tls_cert.value, Some("some/c.pem".into()));
+    assert_eq!(from_file.tls_key.value, Some("/k.pem".into()));
+    assert!(from_file.insecure_http.value);
+    assert_eq!(from_file.connections_max.value, 5);
+    assert_eq!(from_file.requests_per_second_max.value, 7);
+    let env = &[
+        ("STEMEDB_LISTEN", "[::1]:2"),
+        ("STEMEDB_TLS_CERT", "d.pem"),
+        ("STEMEDB_TLS_KEY", "l.pem"),
+        ("STEMEDB_INSECURE_HTTP", "0"),
+        ("STEMEDB_CONNECTIONS_MAX", "6"),
+        ("STEMEDB_REQUESTS_PER_SECOND_MAX", "8"),
+    ];
+    let from_env = serve(env, text).unwrap();
+    assert_eq!(from_env.listen.value.port(), 2);
+    assert_eq!(from_env.tls_cert.value, Some("d.pem".into()));
+    assert_eq!(from_env.tls_key.origin, Origin::Variable("STEMEDB_TLS_KEY"));
+    assert!(!from_env.insecure_http.value);
+    assert_eq!(from_env.connections_max.value, 6);
+    assert_eq!(from_env.requests_per_second_max.value, 8);
+    let default = serve(&[], "").unwrap();
+    assert_eq!(default.listen.value.to_string(), "127.0.0.1:8642");
+    assert_eq!(
+        (default.tls_cert.value, default.insecure_http.value),
+        (None, false)
+    );
+    let refused = serve(&[], "listen = \"here\"").unwrap_err();
+    assert_eq!(
+        refused,
+        Failure::new(
+            Exit::Configuration,
+            "some/stemedb.toml: listen is \"here\"; use an address and a port, as 127.0.0.1:8642"
+        )
+    );
 }

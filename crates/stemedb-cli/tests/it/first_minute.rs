@@ -127,7 +127,7 @@ fn settings_come_from_flag_variable_file_and_default_in_this_order() {
 
     let people = home.run(["config"]).fine().stdout;
     assert!(
-        people.starts_with("dir                     from-file  (stemedb.toml)\n"),
+        people.starts_with("dir                      from-file       (stemedb.toml)\n"),
         "{people}"
     );
     home.run(["init"]).fine();

@@ -29,6 +29,8 @@ mod serve; // the server as a process: signals, a kill, and where it listens
 #[cfg(test)]
 mod support; // runs the program in a directory of its own
 #[cfg(test)]
+mod token; // tokens of a server, made and revoked beside it
+#[cfg(test)]
 mod tool; // keys, verify, rebuild, quarantine and the bytes on disk
 #[cfg(test)]
 mod torture; // killed processes, failing system calls, full disks; needs strace

@@ -35,7 +35,11 @@ impl Drop for Server {
 impl Server {
     fn start(home: &Home) -> Self {
         let mut command = home.command(["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(command.stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// A server that was started, once it listens.
+    fn of(mut child: Child) -> Self {
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let address = line_with(&mut stderr, "listening on http://");
         let address = address.trim().parse().unwrap();
@@ -56,7 +60,7 @@ impl Server {
     fn ask(&self, head: &str, body: &str) -> (u16, Value) {
         let mut stream = self.connect();
         let length = body.len();
-        write!(stream, "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        write!(stream, "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -135,7 +139,7 @@ fn a_second_signal_ends_it_at_once() {
     let home = Home::new();
     let mut server = Server::start(&home);
     let mut stream = server.connect();
-    let head = "POST /v1/assertions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 99\r\n\r\n";
+    let head = "POST /v1/assertions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 99\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     // It asks for a body that will not come.
     let mut asked = [0; 12];
@@ -169,14 +173,55 @@ fn it_says_that_it_creates_and_does_not_share_a_database() {
 #[test]
 fn addresses_that_it_does_not_listen_on_create_nothing() {
     let home = Home::new();
-    for public in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
-        let refused = home.run(["serve", "--listen", public]);
-        refused.failed(2, &["--listen", public, "loopback", "tokens"]);
+    for public in [
+        "0.0.0.0:0",
+        "[::]:0",
+        "192.0.2.1:80",
+        "[::ffff:192.0.2.1]:80",
+    ] {
+        let refused = home.run(["serve", "--insecure-http", "--listen", public]);
+        refused.failed(2, &["--listen", public, "no token", "stemedb token create"]);
     }
     home.run(["serve", "--listen", "nowhere"]).ended(2);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let refused = home.run(["serve", "--listen", &address]);
     refused.failed(4, &["--listen", &address, "stop who listens there"]);
+    let half = home.run(["serve", "--tls-cert", "cert.pem"]);
+    half.failed(2, &["--tls-cert and --tls-key"]);
+    let none = home.run(["serve", "--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+    none.failed(2, &["cert.pem", "--tls-cert"]);
     assert!(!home.path("stemedb-data").exists());
+}
+
+#[test]
+fn a_public_address_needs_a_token_and_tls() {
+    let home = Home::new();
+    home.run(["init", "-q"]).fine();
+    let made = home.run([
+        "token", "create", "--name", "a", "--scope", "read", "--json",
+    ]);
+    let id = made.fine().json()["id"].as_str().unwrap().to_owned();
+    let public = ["serve", "--listen", "0.0.0.0:0"];
+    home.run(public)
+        .failed(2, &["without TLS", "--insecure-http"]);
+    home.run(["token", "revoke", &id]).fine();
+    let none_left = home.run(["serve", "--listen", "0.0.0.0:0", "--insecure-http"]);
+    none_left.failed(2, &["no token", "stemedb token create"]);
+}
+
+/// Without descriptors nobody can be let in: that passes, and does not end the server.
+#[test]
+fn running_out_of_descriptors_is_waited_out() {
+    let home = Home::new();
+    let program = env!("CARGO_BIN_EXE_stemedb");
+    let script = format!("ulimit -n 100; exec {program} serve --listen 127.0.0.1:0");
+    let mut command = home.program("sh", ["-c", &script]);
+    let mut server = Server::of(command.stderr(Stdio::piped()).spawn().unwrap());
+    let crowd: Vec<TcpStream> = (0..150).map(|_| server.connect()).collect();
+    drop(crowd);
+    let (status, _) = server.ask("GET /healthz/live", "");
+    assert_eq!(status, 200);
+    server.signal("TERM");
+    assert_eq!(server.code(), Some(0));
 }

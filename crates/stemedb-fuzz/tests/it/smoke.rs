@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use stemedb_fuzz::{GROUP, JSON, KEY, PAYLOAD, RECOVERY, Random, Target};
+use stemedb_fuzz::{GROUP, HTTP, JSON, KEY, PAYLOAD, RECOVERY, Random, Target};
 
 const RUNS: u64 = if cfg!(miri) { 20 } else { 4000 };
 /// How many beginnings of each seed are tried.
@@ -65,4 +65,13 @@ fn lines_that_are_accepted_are_written_as_the_same_record() {
 #[test]
 fn keys_are_their_bytes_and_sort_as_what_they_name() {
     feed(KEY);
+}
+
+#[test]
+#[cfg_attr(
+    miri,
+    ignore = "a server has engines and threads, and none of its own is unsafe"
+)]
+fn whatever_is_sent_is_answered_or_closed() {
+    feed(HTTP);
 }

@@ -58,6 +58,18 @@ pub enum Code {
     BadQuery,
     /// The cursor is not one that this list gave out.
     BadCursor,
+    /// A field of the head is missing, or given twice.
+    BadHeader,
+    /// A token is needed, and none was sent that is one.
+    Unauthenticated,
+    /// The token does not allow this.
+    Forbidden,
+    /// A page of another site asks to store something.
+    CrossOrigin,
+    /// The request is for another host.
+    Misdirected,
+    /// This client asks too often.
+    RateLimited,
     /// The sequence that was asked for cannot be read yet.
     NotYetApplied,
     /// The request took too long.
@@ -74,7 +86,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidJson,
         Self::InvalidRecord,
         Self::BodyTooLarge,
@@ -86,6 +98,12 @@ impl Code {
         Self::BadPath,
         Self::BadQuery,
         Self::BadCursor,
+        Self::BadHeader,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::CrossOrigin,
+        Self::Misdirected,
+        Self::RateLimited,
         Self::NotYetApplied,
         Self::RequestTimeout,
         Self::ShuttingDown,
@@ -115,7 +133,7 @@ impl Code {
     /// Whether the same request may succeed a moment later.
     #[must_use]
     pub const fn is_passing(self) -> bool {
-        self.status() == 503
+        matches!(self.status(), 429 | 503)
     }
 
     const fn row(self) -> (&'static str, u16, &'static str) {
@@ -139,6 +157,12 @@ impl Code {
             Self::BadPath => ("bad_path", 400, "The path is malformed"),
             Self::BadQuery => ("bad_query", 400, "The query is malformed"),
             Self::BadCursor => ("bad_cursor", 400, "The cursor is not of this list"),
+            Self::BadHeader => ("bad_header", 400, "The head is malformed"),
+            Self::Unauthenticated => ("unauthenticated", 401, "A token is needed"),
+            Self::Forbidden => ("forbidden", 403, "The token does not allow this"),
+            Self::CrossOrigin => ("cross_origin", 403, "Another site may not ask for this"),
+            Self::Misdirected => ("misdirected", 421, "The request is for another host"),
+            Self::RateLimited => ("rate_limited", 429, "This client asks too often"),
             Self::NotYetApplied => ("not_yet_applied", 503, "The sequence cannot be read yet"),
             Self::RequestTimeout => ("request_timeout", 503, "The request took too long"),
             Self::ShuttingDown => ("shutting_down", 503, "The server is shutting down"),

@@ -51,7 +51,7 @@ async fn a_request_whose_body_is_on_its_way_is_answered() {
     let mut running = start(&Settings::default()).await;
     let body = claim("s", "p", 1).to_string();
     let head = format!(
-        "POST /v1/assertions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/assertions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     running.stream.write_all(head.as_bytes()).await.unwrap();
@@ -80,7 +80,7 @@ async fn a_request_that_never_ends_does_not_hold_the_server_up() {
     let mut settings = Settings::default();
     settings.shutdown_seconds_max = 0;
     let mut running = start(&settings).await;
-    let head = "POST /v1/votes HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
+    let head = "POST /v1/votes HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
     running.stream.write_all(head.as_bytes()).await.unwrap();
     let mut asked = [0; 25];
     running.stream.read_exact(&mut asked).await.unwrap();

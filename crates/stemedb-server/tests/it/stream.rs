@@ -27,7 +27,7 @@ impl Connection {
         let mut connection = Self(BufReader::new(stream));
         let head = head.replace('\n', "\r\n");
         connection
-            .write(format!("{head}\r\nhost: x\r\n\r\n").as_bytes())
+            .write(format!("{head}\r\nhost: localhost\r\n\r\n").as_bytes())
             .await;
         connection
     }

@@ -1,0 +1,134 @@
+//! One connection: HTTP/1.1 by hyper, with a limit of time on everything that waits for the other side.
+//!
+//! A head that is no HTTP is answered by hyper itself, with 400, 414 or 431 and no body, and its connection closed.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    http::{Request, Response},
+};
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tower::ServiceExt as _;
+
+use crate::limits::HEAD_BYTES_MAX;
+use crate::{Settings, Shutdown};
+
+mod pace;
+
+use pace::{Busy, Pace, Paced, Patience};
+
+/// Whose request it is. A request that came without a connection has no peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// What the connections of a server share.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    router: Router,
+    shutdown: Shutdown,
+    patience: Patience,
+}
+
+impl Connections {
+    pub(crate) fn new(router: Router, shutdown: Shutdown, settings: &Settings) -> Self {
+        let patience = Patience {
+            head: Duration::from_secs(settings.head_seconds_max),
+            idle: Duration::from_secs(settings.idle_seconds_max),
+            write: Duration::from_secs(settings.write_stall_seconds_max),
+        };
+        Self {
+            router,
+            shutdown,
+            patience,
+        }
+    }
+
+    /// What tells the connections that the server ends.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Answers the requests of one connection, until either side ends it.
+    pub(crate) async fn answer<S>(self, stream: S, peer: Option<Peer>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let pace = Pace::new();
+        let stream = Paced::new(stream, pace.clone(), self.patience);
+        let router = self.router;
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
+            let busy = pace.begin(!request.body().is_end_stream());
+            answer(router.clone(), request, busy)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // With it hyper reads again behind an answer, which is where a pause begins; the stream ends it before this does.
+            .header_read_timeout(self.patience.longest().saturating_mul(2))
+            // The first ends a head that is not complete by then, the second one that came at once.
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = self.shutdown.begun() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            // Whoever goes away in the middle, or sends what is no HTTP, is no event for whoever runs the server.
+            let error = crate::problem::chain(&error);
+            tracing::debug!(error, "a connection broke off");
+        }
+    }
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    busy: Busy,
+) -> Result<Response<Answer>, Infallible> {
+    let response = router.oneshot(request).await?;
+    Ok(response.map(|body| Answer { body, _busy: busy }))
+}
+
+/// The body of an answer; when it is gone the request is over.
+#[derive(Debug)]
+struct Answer {
+    body: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

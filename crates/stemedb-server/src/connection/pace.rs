@@ -1,0 +1,302 @@
+//! How long the other side of a connection may take.
+//!
+//! The stream ends a connection that stays silent: between requests, in the middle of a head, or while an answer waits to be read.
+//! While a request is answered silence is its right: the limits of time on requests bound that.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::limits::{LINGER_BYTES_MAX, LINGER_SECONDS_MAX};
+
+/// How long each kind of silence may last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// From the first byte of a head to its last, and from the beginning of a connection to the end of its first head.
+    pub(super) head: Duration,
+    /// Between an answer and the next request.
+    pub(super) idle: Duration,
+    /// While not a byte of an answer is taken.
+    pub(super) write: Duration,
+}
+
+impl Patience {
+    pub(super) fn longest(&self) -> Duration {
+        self.head.max(self.idle)
+    }
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// A head is coming in.
+    Head,
+    /// A request is answered.
+    Busy,
+    /// Nothing has come since the last answer.
+    Idle,
+}
+
+const HEAD: u8 = 0;
+const BUSY: u8 = 1;
+const IDLE: u8 = 2;
+/// Busy, or idle behind it, with a body that may not have been read.
+const BODY: u8 = 4;
+
+/// Tells the stream of a connection when requests begin and end.
+///
+/// One task polls the stream and the requests, so that these are never out of step; a body that outlives it does no harm.
+#[derive(Clone, Debug)]
+pub(super) struct Pace(Arc<AtomicU8>);
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicU8::new(HEAD)))
+    }
+
+    /// A request begins, which is over when what this returns is gone.
+    pub(super) fn begin(&self, has_body: bool) -> Busy {
+        self.set(if has_body { BUSY | BODY } else { BUSY });
+        Busy(self.clone())
+    }
+
+    fn phase(&self) -> Phase {
+        match self.get() & !BODY {
+            HEAD => Phase::Head,
+            BUSY => Phase::Busy,
+            _ => Phase::Idle,
+        }
+    }
+
+    /// Whether bytes may be on their way that nobody reads.
+    fn may_have_more(&self) -> bool {
+        let state = self.get();
+        state == HEAD || state & BODY != 0
+    }
+
+    // Ordering: nothing else is told by it.
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, state: u8) {
+        self.0.store(state, Ordering::Relaxed);
+    }
+}
+
+/// A request that is answered.
+#[derive(Debug)]
+pub(super) struct Busy(Pace);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() & BODY | IDLE);
+    }
+}
+
+/// A stream that ends when the other side takes too long.
+#[derive(Debug)]
+pub(super) struct Paced<S> {
+    stream: S,
+    pace: Pace,
+    patience: Patience,
+    /// For which phase the time of reading runs.
+    seen: Option<Phase>,
+    reading: Timer,
+    writing: Timer,
+    closing: Option<Linger>,
+    /// Whether the other side took too long, and gets no more patience.
+    is_late: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
+    pub(super) fn new(stream: S, pace: Pace, patience: Patience) -> Self {
+        Self {
+            stream,
+            pace,
+            patience,
+            seen: None,
+            reading: Timer::default(),
+            writing: Timer::default(),
+            closing: None,
+            is_late: false,
+        }
+    }
+
+    /// Lets the time run that the phase gives.
+    fn follow(&mut self) {
+        let phase = self.pace.phase();
+        if self.seen == Some(phase) {
+            return;
+        }
+        self.seen = Some(phase);
+        match phase {
+            Phase::Head => self.reading.start(self.patience.head),
+            Phase::Idle => self.reading.start(self.patience.idle),
+            Phase::Busy => self.reading.stop(),
+        }
+    }
+
+    /// What a write came to: one that waits may do so for a while.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.writing.stop();
+            return written;
+        }
+        if !self.writing.is_running() {
+            self.writing.start(self.patience.write);
+        }
+        ready!(self.writing.poll(cx));
+        Poll::Ready(Err(self.late("the answer is not read")))
+    }
+
+    fn late(&mut self, what: &str) -> io::Error {
+        self.is_late = true;
+        io::Error::new(io::ErrorKind::TimedOut, what)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        this.follow();
+        if read.is_ready() {
+            if this.seen == Some(Phase::Idle) && buffer.filled().len() > before {
+                this.pace.set(HEAD);
+                this.follow();
+            }
+            return read;
+        }
+        ready!(this.reading.poll(cx));
+        Poll::Ready(Err(this.late("no request comes")))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.written(cx, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, parts);
+        this.written(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.written(cx, flushed)
+    }
+
+    /// Ends the answers. Where a client may still be sending, what comes is thrown away for a moment: closing with bytes unread would
+    /// reset the connection, and take the answer away from a client that has not read it.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.closing.is_none() {
+            let ended = Pin::new(&mut this.stream).poll_shutdown(cx);
+            ready!(this.written(cx, ended))?;
+            if this.is_late || !this.pace.may_have_more() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let linger = this.closing.get_or_insert_with(Linger::new);
+        linger.poll(&mut this.stream, cx).map(Ok)
+    }
+}
+
+/// The moment for which a connection is read that has ended.
+#[derive(Debug)]
+struct Linger {
+    timer: Timer,
+    bytes_left: usize,
+}
+
+impl Linger {
+    fn new() -> Self {
+        let mut timer = Timer::default();
+        timer.start(Duration::from_secs(LINGER_SECONDS_MAX));
+        let bytes_left = LINGER_BYTES_MAX;
+        Self { timer, bytes_left }
+    }
+
+    fn poll<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<()> {
+        let mut thrown_away = [MaybeUninit::uninit(); 8192];
+        while self.bytes_left > 0 {
+            let mut buffer = ReadBuf::uninit(&mut thrown_away);
+            match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.bytes_left = self.bytes_left.saturating_sub(buffer.filled().len());
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return self.timer.poll(cx),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+/// A time that may run.
+#[derive(Debug, Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    is_running: bool,
+}
+
+impl Timer {
+    fn start(&mut self, duration: Duration) {
+        let end = Instant::now() + duration;
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(end),
+            None => self.sleep = Some(Box::pin(sleep_until(end))),
+        }
+        self.is_running = true;
+    }
+
+    fn stop(&mut self) {
+        self.is_running = false;
+    }
+
+    fn is_running(&self) -> bool {
+        self.is_running
+    }
+
+    /// Ready when the time is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.sleep {
+            Some(sleep) if self.is_running => sleep.as_mut().poll(cx),
+            _ => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Connections that take their time: each is ended by itself, and nobody else waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stemedb_server::Settings;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::Home;
+use crate::wire::{LIVE, Running, Wire, header, pipe, status};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A server whose clock stands still while anything can happen.
+fn home(change: impl FnOnce(&mut Settings)) -> Arc<Home> {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    Arc::new(Home::with(&settings))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_comes_byte_by_byte_is_cut_off_and_others_are_served() {
+    let home = home(|settings| settings.head_seconds_max = 10);
+    let (mut slow, answering) = pipe(&home, 1 << 16);
+    let (mut other, _) = pipe(&home, 1 << 16);
+    let begun = Instant::now();
+    for byte in LIVE.bytes().cycle() {
+        if answering.is_finished() || slow.0.write_all(&[byte]).await.is_err() {
+            break;
+        }
+        other.send(LIVE).await;
+        assert_eq!(other.status().await, 200);
+        sleep(SECOND).await;
+    }
+    assert!((10..=11).contains(&begun.elapsed().as_secs()));
+    assert_eq!(slow.rest().await, "");
+    answering.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_head_has_its_own_time() {
+    let home = home(|settings| {
+        settings.head_seconds_max = 10;
+        settings.idle_seconds_max = 100;
+    });
+    let (mut slow, answering) = pipe(&home, 1 << 16);
+    slow.send(LIVE).await;
+    assert_eq!(slow.status().await, 200);
+    sleep(50 * SECOND).await;
+    let begun = Instant::now();
+    slow.send(&LIVE[..20]).await;
+    sleep(9 * SECOND).await;
+    slow.send(&LIVE[20..30]).await;
+    answering.await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_ended_sooner_before_the_first_request_than_behind_one() {
+    let home = home(|settings| {
+        settings.head_seconds_max = 10;
+        settings.idle_seconds_max = 60;
+    });
+    let (_mute, answering) = pipe(&home, 1 << 16);
+    let begun = Instant::now();
+    answering.await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 10);
+
+    let (mut silent, answering) = pipe(&home, 1 << 16);
+    for _ in 0..3 {
+        silent.send(LIVE).await;
+        assert_eq!(silent.status().await, 200);
+        sleep(59 * SECOND).await;
+    }
+    assert!(!answering.is_finished());
+    let begun = Instant::now();
+    answering.await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_cut_off_and_one_that_reads_slowly_is_not() {
+    let home = home(|settings| settings.write_stall_seconds_max = 30);
+    let begun = Instant::now();
+    let (mut deaf, answering) = pipe(&home, 100);
+    deaf.send(LIVE).await;
+    answering.await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 30);
+
+    let (mut slow, _) = pipe(&home, 100);
+    slow.send(LIVE).await;
+    let mut answer = Vec::new();
+    while !answer.ends_with(br#"{"status":"live"}"#) {
+        sleep(29 * SECOND).await;
+        let mut piece = [0; 100];
+        let read = tokio::io::AsyncReadExt::read(&mut slow.0, &mut piece).await;
+        answer.extend(&piece[..read.unwrap()]);
+    }
+    assert!(begun.elapsed().as_secs() > 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_may_take_longer_than_a_pause_may() {
+    let home = home(|settings| {
+        settings.head_seconds_max = 1;
+        settings.idle_seconds_max = 1;
+        settings.request_seconds_max = 30;
+    });
+    let head = "POST /v1/assertions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n";
+    let (mut slow, _) = pipe(&home, 1 << 16);
+    slow.send(head).await;
+    sleep(20 * SECOND).await;
+    slow.send("no").await;
+    assert_eq!(slow.status().await, 400);
+
+    slow.send(head).await;
+    let begun = Instant::now();
+    let (head, _) = slow.next().await;
+    assert_eq!((status(&head), begun.elapsed().as_secs()), (503, 30));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_wait_until_another_one_ends() {
+    let mut settings = Settings::default();
+    settings.connections_max = 2;
+    let running = Running::start(&settings).await;
+    let mut inside = [running.connect().await, running.connect().await];
+    for wire in &mut inside {
+        wire.send(LIVE).await;
+        assert_eq!(wire.status().await, 200);
+    }
+    let mut third = running.connect().await;
+    third.send(LIVE).await;
+    let moment = Duration::from_millis(100);
+    assert!(timeout(moment, third.next()).await.is_err());
+    for wire in &mut inside {
+        wire.send(LIVE).await;
+        assert_eq!(wire.status().await, 200);
+    }
+    drop(inside);
+    assert_eq!(third.status().await, 200);
+    drop(third);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_closes_what_is_idle_and_breaks_off_what_takes_too_long() {
+    let mut settings = Settings::default();
+    settings.shutdown_seconds_max = 0;
+    let running = Running::start(&settings).await;
+    let mut idle = running.connect().await;
+    idle.send(LIVE).await;
+    assert_eq!(idle.status().await, 200);
+    let mut half = running.connect().await;
+    half.send(&LIVE[..10]).await;
+    running.end().await;
+    assert_eq!(idle.rest().await, "");
+    assert_eq!(half.rest().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_still_sends_is_heard_out_so_that_the_refusal_arrives() {
+    let running = Running::start(&Settings::default()).await;
+    let mut wire = running.connect().await;
+    let long = 12 << 20;
+    wire.send(format!(
+        "POST /v1/assertions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {long}\r\n\r\n"
+    ))
+    .await;
+    wire.send(" ".repeat(long)).await;
+    let (head, body) = wire.next().await;
+    assert_eq!(status(&head), 413, "{body}");
+    assert_eq!(wire.rest().await, "");
+    drop(wire);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_come_at_once_are_answered_in_turn() {
+    let running = Running::start(&Settings::default()).await;
+    let mut wire = running.connect().await;
+    wire.send(LIVE.repeat(50)).await;
+    for _ in 0..50 {
+        let (head, body) = wire.next().await;
+        assert_eq!(
+            (status(&head), body.as_str()),
+            (200, r#"{"status":"live"}"#)
+        );
+        assert_eq!(header(&head, "content-type"), Some("application/json"));
+    }
+    let Wire(mut stream) = wire;
+    stream.shutdown().await.unwrap();
+    assert_eq!(Wire(stream).rest().await, "");
+    running.end().await;
+}
