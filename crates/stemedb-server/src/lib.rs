@@ -47,6 +47,7 @@ mod body;
 mod guard;
 mod intake;
 mod limits;
+mod openapi;
 mod page;
 mod problem;
 mod query;

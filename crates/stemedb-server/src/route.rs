@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     middleware::from_fn_with_state,
     response::Response,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ use crate::wire::Code;
 
 mod epoch;
 mod health;
+mod openapi;
 mod record;
 mod stat;
 mod subject;
@@ -31,7 +32,18 @@ pub(crate) const LIVE: &str = "/healthz/live";
 /// All routes, with everything that stands round them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let body_bytes_max = shared.settings.body_bytes_max;
-    Router::new()
+    routes()
+        .router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(Arc::clone(&shared), guard))
+        .with_state(shared)
+}
+
+/// The routes alone.
+fn routes() -> Routes {
+    Routes::default()
         .route("/v1/assertions", post(record::post_assertions))
         .route("/v1/votes", post(record::post_votes))
         .route("/v1/epochs", post(record::post_epochs).get(epoch::list))
@@ -48,11 +60,28 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/journal/head", get(stat::head))
         .route(LIVE, get(health::live))
         .route("/healthz/ready", get(health::ready))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::max(body_bytes_max))
-        .layer(from_fn_with_state(Arc::clone(&shared), guard))
-        .with_state(shared)
+        .route("/v1/openapi.json", get(openapi::json))
+}
+
+/// Routes, and their paths, which a router does not tell.
+#[derive(Default)]
+struct Routes {
+    router: Router<Arc<Shared>>,
+    paths: Vec<&'static str>,
+}
+
+impl Routes {
+    fn route(mut self, path: &'static str, methods: MethodRouter<Arc<Shared>>) -> Self {
+        self.router = self.router.route(path, methods);
+        self.paths.push(path);
+        self
+    }
+}
+
+/// The paths of all routes.
+#[cfg(test)]
+pub(crate) fn paths() -> Vec<&'static str> {
+    routes().paths
 }
 
 async fn no_route(uri: Uri) -> Problem {
