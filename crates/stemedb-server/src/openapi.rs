@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 mod example;
 mod operation;
+pub(crate) mod page;
 mod parameter;
 pub(crate) mod schema;
 

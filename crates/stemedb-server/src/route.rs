@@ -61,6 +61,7 @@ fn routes() -> Routes {
         .route(LIVE, get(health::live))
         .route("/healthz/ready", get(health::ready))
         .route("/v1/openapi.json", get(openapi::json))
+        .route("/v1/docs", get(openapi::page))
 }
 
 /// Routes, and their paths, which a router does not tell.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    example,
+    example::{self, Example},
     parameter::{Header, Parameter},
     schema::{reference, set},
 };
@@ -49,6 +49,7 @@ enum Content {
     Json(&'static [&'static str]),
     /// JSON of any form.
     Document,
+    Html,
 }
 
 /// What any request may meet.
@@ -320,6 +321,23 @@ pub(super) const ALL: &[Operation] = &[
         }],
         codes: &[BadQuery],
     },
+    Operation {
+        method: "get",
+        path: "/v1/docs",
+        id: "get_docs",
+        tag: "Documents",
+        summary: "This document as a page",
+        description: "",
+        parameters: &[],
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            text: "One page, without scripts and without anything from elsewhere.",
+            content: Content::Html,
+            headers: &[Header::Policy],
+        }],
+        codes: &[BadQuery],
+    },
 ];
 
 /// The parts of the document that readers look for.
@@ -356,7 +374,7 @@ impl Operation {
             "tags": [self.tag],
             "summary": self.summary,
             "parameters": parameters.collect::<Vec<_>>(),
-            "responses": self.responses(&example),
+            "responses": self.responses(example),
         });
         if !self.description.is_empty() {
             set(&mut document, "description", self.description);
@@ -372,7 +390,7 @@ impl Operation {
         document
     }
 
-    fn responses(&self, example: &example::Example) -> Value {
+    fn responses(&self, example: Example) -> Value {
         let answers = self.answers.iter().map(|answer| {
             let example = example.answer(answer.status);
             (answer.status.to_string(), answer.document(example))
@@ -402,6 +420,7 @@ impl Answer {
                 let some: Vec<_> = some.iter().map(|name| reference(name)).collect();
                 ("application/json", json!({ "oneOf": some }))
             }
+            Content::Html => ("text/html", json!({"type": "string"})),
             Content::Document => ("application/json", json!({"type": "object"})),
         };
         let mut content = json!({ "schema": schema });

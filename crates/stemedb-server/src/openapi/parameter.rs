@@ -48,7 +48,8 @@ impl Parameter {
     }
 
     pub(super) fn schema(self) -> Value {
-        let sequence = || json!({"type": "integer", "format": "int64", "minimum": 1});
+        let sequence =
+            || json!({"type": "integer", "format": "uint64", "minimum": 1, "maximum": u64::MAX});
         match self {
             Self::Id => reference("RecordId"),
             Self::Subject => name(SUBJECT_BYTES_MAX, "A subject."),
@@ -64,7 +65,8 @@ impl Parameter {
                 "maximum": PAGE_ITEMS_MAX,
                 "default": PAGE_ITEMS_DEFAULT,
             }),
-            Self::Cursor | Self::IfNoneMatch => json!({"type": "string"}),
+            Self::Cursor => json!({"type": "string", "pattern": "^([0-9a-f]{2})+$"}),
+            Self::IfNoneMatch => json!({"type": "string"}),
             Self::AsOf | Self::MinSequence => sequence(),
         }
     }

@@ -165,7 +165,7 @@ fn time(text: &str) -> Value {
     json!({
         "type": "integer",
         "format": "int64",
-        "description": format!("{text} Unix milliseconds, as the writer claims."),
+        "description": format!("{text} Unix milliseconds, as the writer claims, written as a whole number without fraction or exponent."),
         "minimum": 0,
         "maximum": TIMESTAMP_MS_MAX,
     })
@@ -255,6 +255,7 @@ struct Shape {
 }
 
 const DID_KEY: &str = "^did:key:";
+const ED25519_KEY: &str = "^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$";
 
 impl Shape {
     /// As it is sent: the type is that of the route and may be left out, and so may be what is `null`.
@@ -277,7 +278,10 @@ impl Shape {
             "properties": properties,
             "additionalProperties": false,
             "if": {"properties": {"agent": {"pattern": DID_KEY}}},
-            "then": {"required": ["signature"], "properties": {"signature": {"type": "string"}}},
+            "then": {
+                "required": ["signature"],
+                "properties": {"agent": {"pattern": ED25519_KEY}, "signature": {"type": "string"}},
+            },
             "else": {"properties": {"signature": {"type": "null"}}},
         })
     }

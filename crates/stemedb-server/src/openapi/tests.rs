@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 use super::json;
 use super::operation::{ALL, Operation};
+use super::page::encoded;
 use crate::wire::{
     Chain, Code, Head, Page, Readiness, Receipt, Receipts, Stats, StoredRecord, SubjectCount,
     VotePage,
@@ -101,7 +102,7 @@ fn request(operation: &Operation, example: &Value) -> (String, String) {
         let value = value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned);
-        let value: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let value = encoded(&value);
         let place = format!("{{{name}}}");
         if uri.contains(&place) {
             uri = uri.replace(&place, &value);
