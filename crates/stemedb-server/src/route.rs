@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    extract::DefaultBodyLimit,
     http::{HeaderValue, StatusCode, Uri, header},
     middleware::from_fn_with_state,
     response::Response,
@@ -18,6 +17,8 @@ use crate::problem::Problem;
 use crate::state::Shared;
 use crate::wire::Code;
 
+mod bulk;
+mod change;
 mod epoch;
 mod health;
 mod openapi;
@@ -31,12 +32,10 @@ pub(crate) const LIVE: &str = "/healthz/live";
 
 /// All routes, with everything that stands round them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let body_bytes_max = shared.settings.body_bytes_max;
     routes()
         .router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
 }
@@ -47,6 +46,7 @@ fn routes() -> Routes {
         .route("/v1/assertions", post(record::post_assertions))
         .route("/v1/votes", post(record::post_votes))
         .route("/v1/epochs", post(record::post_epochs).get(epoch::list))
+        .route("/v1/records", post(bulk::post))
         .route("/v1/records/{id}", get(record::get))
         .route("/v1/assertions/{id}", get(record::get_assertion))
         .route("/v1/assertions/{id}/votes", get(vote::list))
@@ -56,6 +56,7 @@ fn routes() -> Routes {
             "/v1/subjects/{subject}/assertions",
             get(subject::assertions),
         )
+        .route("/v1/changes", get(change::get))
         .route("/v1/stats", get(stat::stats))
         .route("/v1/journal/head", get(stat::head))
         .route(LIVE, get(health::live))

@@ -102,7 +102,7 @@ fn section(html: &mut String, document: &Value, tag: &Value) {
         html.push_str(&prose(&format!("{}.", text(operation, "summary"))));
         html.push_str(&prose(text(operation, "description")));
         parameters(html, operation);
-        request(html, method, path, operation);
+        request(html, path, operation);
         answers(html, operation);
     }
 }
@@ -128,11 +128,15 @@ fn parameters(html: &mut String, operation: &Value) {
 }
 
 /// The body and the command that sends it.
-fn request(html: &mut String, method: &str, path: &str, operation: &Value) {
-    let content = part(operation, "/requestBody/content/application~1json");
-    if !content.is_null() {
-        let kind = kind(&part(&content, "/schema"));
-        push(html, format_args!("<h4>Body</h4>\n<p>{kind}</p>\n"));
+fn request(html: &mut String, path: &str, operation: &Value) {
+    let bodies = part(operation, "/requestBody/content");
+    let body = bodies.as_object().and_then(|bodies| bodies.iter().next());
+    if let Some((media, content)) = body {
+        let kind = kind(&part(content, "/schema"));
+        push(
+            html,
+            format_args!("<h4>Body</h4>\n<p><code>{media}</code> {kind}</p>\n"),
+        );
     }
     let (mut target, mut query) = (path.to_owned(), String::new());
     for parameter in list(operation, "/parameters") {
@@ -151,14 +155,16 @@ fn request(html: &mut String, method: &str, path: &str, operation: &Value) {
         }
     }
     let mut command = format!("curl 'http://127.0.0.1:8642{target}{query}'");
-    if method == "post" {
-        let body = part(&content, "/example");
-        let body = format!("{body:#}");
+    if let Some((media, content)) = body {
+        let body = part(content, "/example");
+        let body = body
+            .as_str()
+            .map_or_else(|| format!("{body:#}"), |lines| lines.trim_end().to_owned());
         // What ends a text of the shell is written so that it does not.
         let body = body.replace('\'', r"'\''");
         push(
             &mut command,
-            format_args!(" -H 'content-type: application/json' \\\n  -d '{body}'"),
+            format_args!(" -H 'content-type: {media}' \\\n  --data-binary '{body}'"),
         );
     }
     push(
@@ -188,7 +194,10 @@ fn answers(html: &mut String, operation: &Value) {
         );
     }
     if let Some((status, example)) = example {
-        let example = escape(&format!("{example:#}"));
+        let example = example
+            .as_str()
+            .map_or_else(|| format!("{example:#}"), str::to_owned);
+        let example = escape(&example);
         push(
             html,
             format_args!("<p class=\"quiet\">{status}</p>\n<pre>{example}</pre>\n"),

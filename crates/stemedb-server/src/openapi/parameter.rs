@@ -18,6 +18,10 @@ pub(super) enum Parameter {
     AsOf,
     MinSequence,
     IfNoneMatch,
+    Since,
+    Type,
+    SubjectPrefix,
+    LastEventId,
 }
 
 /// A header of an answer.
@@ -44,6 +48,10 @@ impl Parameter {
             Self::AsOf => ("as_of", "query"),
             Self::MinSequence => ("min_sequence", "query"),
             Self::IfNoneMatch => ("if-none-match", "header"),
+            Self::Since => ("since", "query"),
+            Self::Type => ("type", "query"),
+            Self::SubjectPrefix => ("subject_prefix", "query"),
+            Self::LastEventId => ("last-event-id", "header"),
         }
     }
 
@@ -53,7 +61,7 @@ impl Parameter {
         match self {
             Self::Id => reference("RecordId"),
             Self::Subject => name(SUBJECT_BYTES_MAX, "A subject."),
-            Self::Prefix => json!({
+            Self::Prefix | Self::SubjectPrefix => json!({
                 "type": "string",
                 "maxLength": SUBJECT_BYTES_MAX,
                 "pattern": "^[^\\u0000-\\u001f\\u007f]*$",
@@ -68,6 +76,14 @@ impl Parameter {
             Self::Cursor => json!({"type": "string", "pattern": "^([0-9a-f]{2})+$"}),
             Self::IfNoneMatch => json!({"type": "string"}),
             Self::AsOf | Self::MinSequence => sequence(),
+            Self::Since | Self::LastEventId => json!({
+                "type": "integer",
+                "format": "uint64",
+                "minimum": 0,
+                "maximum": u64::MAX,
+                "default": 0,
+            }),
+            Self::Type => json!({"enum": ["assertion", "vote", "epoch"]}),
         }
     }
 
@@ -84,6 +100,14 @@ impl Parameter {
             Self::AsOf => "Only what had arrived by this sequence.",
             Self::MinSequence => {
                 "Waits, a few seconds at most, until this sequence can be read: that of a write is seen by the reads that name it."
+            }
+            Self::Since => {
+                "The sequence behind which the feed begins; 0 is before all, and it may not be beyond the last one."
+            }
+            Self::Type => "Only records of this type.",
+            Self::SubjectPrefix => "Only assertions of subjects whose names begin so.",
+            Self::LastEventId => {
+                "What goes before `since`: browsers send it when they connect again."
             }
             Self::IfNoneMatch => {
                 "ETags of what the client has: 304 without a body if the record is among them."

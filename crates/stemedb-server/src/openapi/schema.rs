@@ -84,6 +84,13 @@ fn derived(schemas: &mut Map<String, Value>) {
     add::<wire::Readiness>(schemas);
     add::<wire::Problem>(schemas);
     add::<wire::ItemError>(schemas);
+    add::<wire::BulkLine>(schemas);
+    add::<wire::BulkResult>(schemas);
+    add::<wire::Fate>(schemas);
+    add::<wire::BulkEnd>(schemas);
+    add::<wire::ChangeLine>(schemas);
+    add::<wire::ChangeEnd>(schemas);
+    add::<wire::Heartbeat>(schemas);
 }
 
 /// The codes, each with its status: no answer has a code with another one.
@@ -197,6 +204,12 @@ fn records(schemas: &mut Map<String, Value>) {
         });
         schemas.insert(format!("{}Body", shape.title), body);
     }
+    let any = json!({
+        "description": "A record of any type, which it has to say.",
+        "oneOf": [reference("Assertion"), reference("Vote"), reference("Epoch")],
+        "required": ["type"],
+    });
+    schemas.insert("Record".to_owned(), any);
     let stored = json!({
         "description": "A stored record: what the database knows of it, and the fields of the record beside it.",
         "oneOf": [reference("StoredAssertion"), reference("StoredVote"), reference("StoredEpoch")],

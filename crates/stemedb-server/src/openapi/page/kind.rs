@@ -27,6 +27,9 @@ fn within(schema: &Value, depth: usize) -> String {
     {
         return format!("<a href=\"#{name}\">{name}</a>");
     }
+    if let Some(line) = schema.get("x-line-schema") {
+        return format!("lines of {}", within(line, depth));
+    }
     for several in ["/oneOf", "/anyOf"] {
         let choices = list(schema, several).iter();
         let choices: Vec<_> = choices.map(|choice| within(choice, depth)).collect();
