@@ -57,6 +57,7 @@ mod held;
 mod inlet;
 mod intake;
 mod limits;
+mod openapi;
 mod outlet;
 mod page;
 mod problem;

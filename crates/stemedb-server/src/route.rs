@@ -23,6 +23,7 @@ mod bulk;
 mod change;
 mod epoch;
 mod health;
+mod openapi;
 mod record;
 mod stat;
 mod subject;
@@ -33,10 +34,20 @@ pub(crate) const LIVE: &str = "/healthz/live";
 
 /// All routes, with everything that stands round them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    routes()
+        .router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(Arc::clone(&shared), guard))
+        .with_state(shared)
+}
+
+/// The routes alone.
+fn routes() -> Routes {
     let id = "/v1/assertions/{id}";
     let votes = "/v1/assertions/{id}/votes";
     let of_subject = "/v1/subjects/{subject}/assertions";
-    Routes(Router::new())
+    Routes::default()
         .write("/v1/assertions", post(record::post_assertions))
         .write("/v1/votes", post(record::post_votes))
         .write("/v1/epochs", post(record::post_epochs))
@@ -53,36 +64,44 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .read("/v1/journal/head", get(stat::head))
         .open(LIVE, get(health::live))
         .open("/healthz/ready", get(health::ready))
-        .0
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(Arc::clone(&shared), guard))
-        .with_state(shared)
+        .open("/v1/openapi.json", get(openapi::json))
+        .open("/v1/docs", get(openapi::page))
 }
 
-/// Routes, each with what it needs: there is no way to add one without that.
-struct Routes(Router<Arc<Shared>>);
+/// Routes, each with what it needs: there is no way to add one without that. And their paths, which a router does not tell.
+#[derive(Default)]
+struct Routes {
+    router: Router<Arc<Shared>>,
+    paths: Vec<&'static str>,
+}
 
 impl Routes {
     /// Adds a route that reads what is stored.
-    fn read(self, path: &str, method: MethodRouter<Arc<Shared>>) -> Self {
+    fn read(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
         self.needs(Scope::Read, path, method)
     }
 
     /// Adds a route that stores records.
-    fn write(self, path: &str, method: MethodRouter<Arc<Shared>>) -> Self {
+    fn write(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
         self.needs(Scope::Write, path, method)
     }
 
-    /// Adds a route that is for everybody.
-    fn open(self, path: &str, method: MethodRouter<Arc<Shared>>) -> Self {
-        Self(self.0.route(path, method))
+    fn needs(self, scope: Scope, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
+        self.open(path, method.route_layer(from_fn_with_state(scope, require)))
     }
 
-    fn needs(self, scope: Scope, path: &str, method: MethodRouter<Arc<Shared>>) -> Self {
-        let guarded = method.route_layer(from_fn_with_state(scope, require));
-        Self(self.0.route(path, guarded))
+    /// Adds a route that is for everybody.
+    fn open(mut self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
+        self.router = self.router.route(path, method);
+        self.paths.push(path);
+        self
     }
+}
+
+/// The paths of all routes.
+#[cfg(test)]
+pub(crate) fn paths() -> Vec<&'static str> {
+    routes().paths
 }
 
 async fn no_route(uri: Uri) -> Problem {

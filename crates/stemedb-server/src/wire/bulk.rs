@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use stemedb::RecordId;
+use utoipa::ToSchema;
 
 use super::{Problem, text};
+use crate::openapi::schema;
 
 /// One line of the answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum BulkLine {
     /// What became of a line.
@@ -16,7 +18,7 @@ pub enum BulkLine {
 }
 
 /// What became of one line; the results stand in the order of the lines, and blank lines have none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BulkResult {
     /// The number of the line, from 1; blank lines are counted.
     pub line: u64,
@@ -26,13 +28,14 @@ pub struct BulkResult {
 }
 
 /// What became of a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Fate {
     /// A new record, which is as durable as the database makes it.
     Stored {
         /// Its id.
         #[serde(deserialize_with = "text::parse")]
+        #[schema(value_type = schema::RecordId)]
         id: RecordId,
         /// Its sequence.
         sequence: u64,
@@ -41,6 +44,7 @@ pub enum Fate {
     Duplicate {
         /// Its id.
         #[serde(deserialize_with = "text::parse")]
+        #[schema(value_type = schema::RecordId)]
         id: RecordId,
         /// The sequence of its first arrival.
         sequence: u64,
@@ -53,7 +57,7 @@ pub enum Fate {
 }
 
 /// The end of the answer. Where it is missing, results are missing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BulkEnd {
     /// Whether every line of the upload has its result.
     pub end: bool,

@@ -1,14 +1,17 @@
 //! What a feed of changes is made of. As NDJSON each is a line; as server-sent events records and the end are the data of an event.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Code, StoredRecord};
+use crate::openapi::schema;
 
 /// One line of a feed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum ChangeLine {
     /// A record.
+    #[schema(value_type = schema::StoredRecord)]
     Record(Box<StoredRecord>),
     /// The last line.
     End(ChangeEnd),
@@ -17,7 +20,7 @@ pub enum ChangeLine {
 }
 
 /// That a feed lives, and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Heartbeat {
     /// Always true.
@@ -29,7 +32,7 @@ pub struct Heartbeat {
 }
 
 /// The end of a feed. Where it is missing, the feed broke off.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeEnd {
     /// Always true.

@@ -1,9 +1,10 @@
 //! The form of everything that goes wrong: RFC 9457.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Why a request was not answered as it wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// `urn:stemedb:problem:` and the code.
     pub r#type: String,
@@ -23,7 +24,7 @@ pub struct Problem {
 }
 
 /// What is wrong with one record of an array.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ItemError {
     /// Its place in the array, from 0.
     pub index: usize,
@@ -32,7 +33,7 @@ pub struct ItemError {
 }
 
 /// What went wrong, for programs. A code never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {

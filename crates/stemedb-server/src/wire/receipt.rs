@@ -2,14 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use stemedb::RecordId;
+use utoipa::ToSchema;
 
 use super::text;
+use crate::openapi::schema;
 
 /// What became of one record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
     /// Its id.
     #[serde(deserialize_with = "text::parse")]
+    #[schema(value_type = schema::RecordId)]
     pub id: RecordId,
     /// `assertion`, `vote` or `epoch`.
     pub r#type: String,
@@ -22,14 +25,14 @@ pub struct Receipt {
 }
 
 /// What became of the records of an array, in its order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Receipts {
     /// One for each record.
     pub results: Vec<Receipt>,
 }
 
 /// What an acknowledgement waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// For the fsync.
@@ -39,7 +42,7 @@ pub enum Durability {
 }
 
 /// Whether a record was stored by this request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It was.

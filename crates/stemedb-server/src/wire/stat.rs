@@ -1,9 +1,10 @@
 //! Where the database stands.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Counts, sequences and bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stats {
     /// Assertions that are stored.
     pub assertions: u64,
@@ -24,7 +25,7 @@ pub struct Stats {
 }
 
 /// Where the journal stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Journal {
     /// Its identity.
     pub id: String,
@@ -37,7 +38,7 @@ pub struct Journal {
 }
 
 /// What the store takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Store {
     /// Its kind.
     pub kind: String,
@@ -46,7 +47,7 @@ pub struct Store {
 }
 
 /// The end of the journal, which commits to everything before it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Head {
     /// The identity of the journal.
     pub journal: String,
@@ -57,7 +58,7 @@ pub struct Head {
 }
 
 /// That the server answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
     /// `live`, `ready`, or `stalled` where records are accepted, and applied later than usual.
     pub status: String,

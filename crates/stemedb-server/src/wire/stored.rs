@@ -3,8 +3,10 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 use stemedb::{Record, RecordId, Sequence, Stored};
+use utoipa::ToSchema;
 
 use super::text;
+use crate::openapi::schema;
 
 /// A stored record: what the database knows of it, and the fields of the record beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -68,7 +70,7 @@ struct Known {
 }
 
 /// A part of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// The items, in the order of the list.
     pub items: Vec<T>,
@@ -77,9 +79,10 @@ pub struct Page<T> {
 }
 
 /// A part of the votes on an assertion.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VotePage {
     /// The votes, in the order of their ids.
+    #[schema(value_type = Vec<schema::StoredRecord>)]
     pub items: Vec<StoredRecord>,
     /// What goes on behind them, as the parameter `cursor`; `null` at the end of the list.
     pub next_cursor: Option<String>,
@@ -88,7 +91,7 @@ pub struct VotePage {
 }
 
 /// Sums over the votes on an assertion.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VoteTotals {
     /// How many there are.
     pub count: u64,
@@ -111,16 +114,17 @@ impl VoteTotals {
 }
 
 /// An epoch with what it supersedes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Chain {
     /// The epoch, then the one that it supersedes, and so on as far as they are stored.
+    #[schema(value_type = Vec<schema::StoredRecord>)]
     pub items: Vec<StoredRecord>,
     /// The epoch at the end of the chain that is not stored yet, if there is one.
     pub missing: Option<String>,
 }
 
 /// A subject, and how much is asserted of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SubjectCount {
     /// Its name.
     pub subject: String,

@@ -98,9 +98,10 @@ async fn no_route_is_open_but_those_for_health() {
         source.matches("\n        .read(").count() + source.matches("\n        .write(").count();
     let gets = ROUTES.iter().filter(|(method, ..)| *method != "HEAD");
     assert_eq!(added, gets.count());
-    assert_eq!(source.matches(".open(").count(), 2);
-    // `needs` and `open` are the only ones who add a route.
-    assert_eq!(source.matches(".route(").count(), 2);
+    assert_eq!(source.matches("\n        .open(").count(), 4);
+    // `open` is the only one who adds a route, and `needs` the only other one who asks it to.
+    assert_eq!(source.matches(".route(").count(), 1);
+    assert_eq!(source.matches("self.open(").count(), 1);
     for (method, path, _) in ROUTES {
         send(&home, method, path, None).await.ok(401);
     }
