@@ -47,6 +47,7 @@ mod body;
 mod guard;
 mod intake;
 mod limits;
+mod metric;
 mod page;
 mod problem;
 mod query;
@@ -57,6 +58,7 @@ mod server;
 mod settings;
 mod shutdown;
 mod state;
+mod trace;
 pub mod wire;
 
 pub use server::serve;

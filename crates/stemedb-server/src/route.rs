@@ -16,10 +16,12 @@ use serde::Serialize;
 use crate::guard::guard;
 use crate::problem::Problem;
 use crate::state::Shared;
+use crate::trace::trace;
 use crate::wire::Code;
 
 mod epoch;
 mod health;
+mod metric;
 mod record;
 mod stat;
 mod subject;
@@ -48,10 +50,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/journal/head", get(stat::head))
         .route(LIVE, get(health::live))
         .route("/healthz/ready", get(health::ready))
+        .route("/metrics", get(metric::scrape))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(Arc::clone(&shared), guard))
+        .layer(from_fn_with_state(Arc::clone(&shared), trace))
         .with_state(shared)
 }
 

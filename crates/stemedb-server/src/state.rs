@@ -11,8 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use crate::intake::Intake;
+use crate::metric::{Metrics, Source};
 use crate::problem::Problem;
 use crate::request_id::RequestIds;
+use crate::trace::TraceIds;
 use crate::{Settings, Shutdown, StartError, route};
 
 /// What handlers share.
@@ -29,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) checks: Arc<Semaphore>,
     /// A permit for each byte of bodies that are not acknowledged.
     bodies: Arc<Semaphore>,
+    /// The place of the one scrape that does work.
+    pub(crate) scrapes: Arc<Semaphore>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) trace_ids: TraceIds,
 }
 
 impl Shared {
@@ -59,10 +65,18 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
     let runtime = Handle::try_current().map_err(StartError::Runtime)?;
     drop(database.view().map_err(StartError::Database)?);
     let request_ids = RequestIds::new().map_err(StartError::Random)?;
+    let trace_ids = TraceIds::new().map_err(StartError::Random)?;
     let processors = available_parallelism().map_or(1, NonZero::get);
     let queue = settings.queued_requests_max;
     let (intake, thread) =
         Intake::start(Arc::clone(&database), queue, runtime).map_err(StartError::Thread)?;
+    let bodies = Arc::new(Semaphore::new(settings.bodies_bytes_max));
+    let metrics = Arc::new(Metrics::new(Source {
+        database: Arc::clone(&database),
+        intake: intake.clone(),
+        bodies: Arc::clone(&bodies),
+        bodies_bytes_max: settings.bodies_bytes_max,
+    }));
     let shared = Arc::new(Shared {
         database,
         settings: settings.clone(),
@@ -71,7 +85,10 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         request_ids,
         reads: Arc::new(Semaphore::new(settings.reads_max)),
         checks: Arc::new(Semaphore::new(processors)),
-        bodies: Arc::new(Semaphore::new(settings.bodies_bytes_max)),
+        bodies,
+        scrapes: Arc::new(Semaphore::new(1)),
+        metrics,
+        trace_ids,
     });
     Ok(Service {
         router: route::router(Arc::clone(&shared)),

@@ -1,9 +1,13 @@
 //! The server as its clients see it: requests go to the routes without a port, and through a listener where connections matter.
 
 #[cfg(test)]
+mod exposition; // a strict reader of what a scrape is answered with
+#[cfg(test)]
 mod health; // whether it lives, serves, and where the database stands
 #[cfg(test)]
 mod list; // pages of subjects, assertions, votes and epochs
+#[cfg(test)]
+mod metric; // what a scrape says, and what is documented
 #[cfg(test)]
 mod problem; // every refusal is a problem with its code
 #[cfg(test)]
@@ -12,3 +16,5 @@ mod record; // storing records, and reading them by their ids
 mod shutdown; // what is in flight when the server ends
 #[cfg(test)]
 mod support; // a database and its service in a directory of their own
+#[cfg(test)]
+mod trace; // the trace that a request is part of
