@@ -82,8 +82,13 @@ Creates the database if there is none. Ends in order on SIGINT and SIGTERM: what
 answered, later requests are refused, the database is closed. A second signal ends it at once.
 Every answer names what it waited for, so that nothing that was acknowledged is lost by either.
 
+Levels are off, error, warn, info, debug and trace; at info there is a line for every request, with
+its route, status, time, bytes and ids, and nothing of its path, its query or its bodies.
+
 Examples:
   stemedb serve
+  stemedb serve --log-format json --log info
+  stemedb serve --log warn,stemedb_wal=debug
   stemedb serve --dir ./claims --listen 127.0.0.1:8000
   curl -H 'content-type: application/json' http://127.0.0.1:8642/v1/assertions \\
     -d '{\"subject\":\"Eiffel Tower\",\"predicate\":\"height\",\"object\":330,\"agent\":\"me\"}'";

@@ -10,12 +10,16 @@ use super::Context;
 use crate::{
     args::Serve,
     failure::{Exit, Failure},
+    log::{self, LogFilter},
 };
 
 mod signals;
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Serve) -> Result<Exit, Failure> {
+    let filter = args.log.clone();
+    let filter = filter.unwrap_or_else(|| LogFilter::of(context.settings.talk()));
+    log::begin(args.log_format, filter);
     if !args.listen.ip().is_loopback() {
         let text = format!("--listen {}: not a loopback address", args.listen);
         return Err(Failure::new(Exit::Usage, text).advise(

@@ -32,3 +32,5 @@ mod support; // runs the program in a directory of its own
 mod tool; // keys, verify, rebuild, quarantine and the bytes on disk
 #[cfg(test)]
 mod torture; // killed processes, failing system calls, full disks; needs strace
+#[cfg(test)]
+mod watch; // the server as whoever operates it sees it: logs, metrics, readiness

@@ -128,6 +128,11 @@ impl Exposition {
         self.kinds.clone().into_iter().collect()
     }
 
+    /// Whether there is a series of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.samples.keys().any(|(found, _)| found == name)
+    }
+
     /// How many series there are.
     pub(crate) fn series(&self) -> usize {
         self.samples.len()

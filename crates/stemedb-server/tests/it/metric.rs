@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use axum::body::{Body, Bytes};
 use axum::http::HeaderValue;
 use futures_util::stream::pending;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::yield_now;
 
 use crate::exposition::{Exposition, Kind};
@@ -205,4 +205,42 @@ async fn scrapes_at_the_same_time_are_all_answered() {
     }
     let seen = scrape(&home).await;
     assert_eq!(seen.value("stemedb_views_outdated", &[]), 0);
+}
+
+/// The names of metrics in a text, as a query has them.
+fn names_in(text: &str) -> BTreeSet<&str> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let words = text.split(|character| !is_part(character));
+    words.filter(|word| word.starts_with("stemedb_")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_and_the_alerts_ask_for_metrics_that_are_there() {
+    let home = Home::new();
+    home.post("/v1/assertions", claim("s", "p", 1))
+        .await
+        .ok(201);
+    let seen = scrape(&home).await;
+    let dashboard = read("examples/grafana/stemedb.json");
+    let parsed: Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = parsed["panels"].as_array().unwrap();
+    let mut ids = BTreeSet::new();
+    for panel in panels {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{panel}");
+        let targets = panel["targets"].as_array().unwrap();
+        let asks = |target: &Value| !names_in(target["expr"].as_str().unwrap()).is_empty();
+        assert!(!targets.is_empty() && targets.iter().all(asks), "{panel}");
+    }
+    let alerts = read("examples/prometheus/alerts.yml");
+    let asked = names_in(&dashboard);
+    for name in asked.iter().copied().chain(names_in(&alerts)) {
+        assert!(seen.has(name), "{name} is asked for, and not told");
+    }
+    let shown = |name: &str| {
+        let shown = |asked: &&str| asked.strip_suffix("_bucket").unwrap_or(asked) == name;
+        asked.iter().any(shown)
+    };
+    for (name, _) in seen.kinds() {
+        assert!(shown(&name), "{name} is on no panel");
+    }
 }
