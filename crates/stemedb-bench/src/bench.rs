@@ -16,6 +16,7 @@ pub(crate) mod growth;
 pub(crate) mod ingest;
 pub(crate) mod open;
 pub(crate) mod read;
+pub(crate) mod serve;
 
 /// Everything that a round needs.
 #[derive(Debug)]
@@ -51,13 +52,14 @@ pub(crate) struct Part {
 }
 
 /// The parts of a run, in order.
-pub(crate) const PARTS: [Part; 10] = [
+pub(crate) const PARTS: [Part; 11] = [
     part("append", append::round),
     part("append-batch", append::batches),
     part("append-slow-fsync", append::slow_round),
     part("ingest-unsigned", ingest::unsigned),
     part("ingest-signed", ingest::signed),
     part("ingest-flight", flight::round),
+    part("serve", serve::round),
     part("read", read::round),
     part("read-commit", commit::round),
     part("open", open::round),

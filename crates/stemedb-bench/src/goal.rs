@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use crate::bench::serve::SERVE;
 use crate::report::{Cell, Quantity, Report, Spread};
-use crate::subject::{BARE_LOOP, ED25519, FJALL, JOURNAL, ONE_FSYNC, POSTGRES, SQLITE, STEMEDB};
+use crate::subject::{
+    BARE_LOOP, ED25519, FJALL, JOURNAL, ONE_FSYNC, POSTGRES, REDIS, SQLITE, STEMEDB,
+};
 
 /// What is demanded of a figure.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +101,7 @@ const fn goal(name: &'static str, what: &'static str, measure: Measure, bound: B
 }
 
 /// The goals, in the order of their list.
-const GOALS: [Goal; 21] = [
+const GOALS: [Goal; 22] = [
     goal(
         "append/bare",
         "durable append, 64 tasks, against the bare group-commit loop",
@@ -122,6 +125,12 @@ const GOALS: [Goal; 21] = [
         "its p99 in fsyncs",
         Ratio((APPEND_1MS, JOURNAL, P99Us), (APPEND_1MS, JOURNAL, FsyncUs)),
         AtMost(2.5),
+    ),
+    goal(
+        "serve/redis",
+        "single claims over HTTP, 256 connections, against Redis XADD with appendfsync always",
+        Ratio((SERVE, STEMEDB, Rate), (SERVE, REDIS, Rate)),
+        AtLeast(0.6),
     ),
     goal(
         "ingest/unsigned/postgres",

@@ -7,6 +7,12 @@ use std::time::Duration;
 
 use crate::Error;
 
+#[cfg(test)]
+mod tests;
+
+/// Waiters that are kept without a look whether they still wait.
+const WAITERS_UNSEEN_MAX: usize = 16;
+
 /// Whether ingestion works.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -46,6 +52,19 @@ struct State {
     /// Whether the store shows what `counters.applied_sequence` says.
     is_published: bool,
     waiters: Vec<Waiter>,
+    /// Of so many, those who have stopped waiting are forgotten.
+    waiters_max: usize,
+}
+
+impl State {
+    /// Adds a waiter. Whoever stopped waiting is forgotten, before they are as many as those who wait: a sequence may never come.
+    fn add(&mut self, waiter: Waiter) {
+        if self.waiters.len() >= self.waiters_max {
+            self.waiters.retain(|(_, sender)| !sender.is_closed());
+            self.waiters_max = (2 * self.waiters.len()).max(WAITERS_UNSEEN_MAX);
+        }
+        self.waiters.push(waiter);
+    }
 }
 
 /// Shared by the worker, which advances it, and by those who ask.
@@ -105,7 +124,9 @@ impl Progress {
 
     /// Whether anybody waits for a record behind `after`, up to `last`, to be readable.
     pub(crate) fn is_awaited(&self, after: u64, last: u64) -> bool {
-        let is_there = |(wanted, _): &Waiter| (after.saturating_add(1)..=last).contains(wanted);
+        let is_there = |(wanted, sender): &Waiter| {
+            (after.saturating_add(1)..=last).contains(wanted) && !sender.is_closed()
+        };
         self.state().waiters.iter().any(is_there)
     }
 
@@ -121,7 +142,7 @@ impl Progress {
         };
         match now {
             Some(result) => answer(vec![(sequence, sender)], &result),
-            None => state.waiters.push((sequence, sender)),
+            None => state.add((sequence, sender)),
         }
         Applied(receiver)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request, rejection::BytesRejection},
+    extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
 use serde::{
@@ -13,8 +13,9 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use stemedb::{Prepared, Record};
-use tokio::sync::OwnedSemaphorePermit;
 
+use crate::held::Held;
+use crate::inlet::Inlet;
 use crate::limits::{ARRAY_RECORDS_MAX, ERRORS_LISTED_MAX};
 use crate::problem::{Asked, Problem};
 use crate::state::Shared;
@@ -27,7 +28,7 @@ mod tests;
 #[derive(Debug)]
 pub(crate) struct JsonBody {
     pub(crate) bytes: Bytes,
-    pub(crate) held: OwnedSemaphorePermit,
+    pub(crate) held: Held,
 }
 
 impl FromRequest<Arc<Shared>> for JsonBody {
@@ -36,14 +37,20 @@ impl FromRequest<Arc<Shared>> for JsonBody {
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         check_form(request.headers())?;
         let bytes_max = shared.settings.body_bytes_max;
-        let bytes = match said_length(request.headers()) {
-            Some(bytes) if bytes > bytes_max => return Err(too_large(bytes_max)),
-            Some(bytes) => bytes,
-            None => bytes_max,
-        };
-        let held = shared.hold_body(bytes).await?;
-        let bytes = Bytes::from_request(request, shared).await;
-        let bytes = bytes.map_err(|rejection| unreadable(&rejection, bytes_max))?;
+        if said_length(request.headers()) > Some(bytes_max) {
+            return Err(too_large(bytes_max));
+        }
+        let mut inlet = Inlet::new(request.into_body(), shared.settings.stall_seconds_max);
+        let (mut held, mut bytes) = (Held::default(), Vec::new());
+        while let Some(more) = inlet.next().await.map_err(unreadable)? {
+            let length = bytes.len() + more.len();
+            if length > bytes_max {
+                return Err(too_large(bytes_max));
+            }
+            shared.bodies.grow(&mut held, more.len()).await;
+            bytes.extend_from_slice(&more);
+        }
+        let bytes = bytes.into();
         Ok(Self { bytes, held })
     }
 }
@@ -58,11 +65,9 @@ fn too_large(bytes_max: usize) -> Problem {
     Problem::new(Code::BodyTooLarge, detail)
 }
 
-fn unreadable(rejection: &BytesRejection, bytes_max: usize) -> Problem {
-    if rejection.status().as_u16() == Code::BodyTooLarge.status() {
-        return too_large(bytes_max);
-    }
-    Problem::new(Code::InvalidJson, "the body broke off")
+fn unreadable(problem: Problem) -> Problem {
+    let detail = format!("{}; nothing was stored", problem.detail);
+    Problem { detail, ..problem }
 }
 
 /// Refuses what is not said to be JSON, and what is compressed.

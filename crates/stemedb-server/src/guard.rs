@@ -15,20 +15,22 @@ use tokio::time::timeout;
 use tracing::Span;
 
 use crate::problem::{Asked, Problem, render};
+use crate::request_id::RequestId;
 use crate::state::Shared;
 use crate::wire::Code;
 
 #[cfg(test)]
 mod tests;
 
-/// Answers a request, whatever happens in its route.
+/// Answers a request, whatever happens in its route; a stream goes on behind the head of its answer, and has limits of its own.
 pub(crate) async fn guard(
     State(shared): State<Arc<Shared>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let id = shared.request_ids.of(request.headers());
     Span::current().record("request_id", id.to_str().unwrap_or_default());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let response = answer(&shared, request, next).await;
     render(response, id)
 }

@@ -10,8 +10,9 @@ use std::thread::{self, JoinHandle};
 
 use stemedb::{Database, Prepared, Receipt, Result, Submission};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
+use crate::held::Held;
 use crate::limits::SUBMISSION_RECORDS_MAX;
 
 /// Where requests hand in their records.
@@ -40,7 +41,7 @@ struct Asker {
     count: usize,
     answer: oneshot::Sender<Vec<Result<Receipt>>>,
     /// The share of memory that the request has until it is answered.
-    _held: OwnedSemaphorePermit,
+    _held: Held,
 }
 
 /// Why there are no receipts.
@@ -50,6 +51,17 @@ pub(crate) enum NotTaken {
     Ended,
     /// Nobody heard what became of the records.
     OutcomeUnknown,
+}
+
+/// The receipts of records that were handed in.
+#[derive(Debug)]
+pub(crate) struct Awaited(oneshot::Receiver<Vec<Result<Receipt>>>);
+
+impl Awaited {
+    /// Waits for them; they are in the order of the records.
+    pub(crate) async fn receipts(self) -> std::result::Result<Vec<Result<Receipt>>, NotTaken> {
+        self.0.await.or(Err(NotTaken::OutcomeUnknown))
+    }
 }
 
 impl Intake {
@@ -80,8 +92,17 @@ impl Intake {
     pub(crate) async fn store(
         &self,
         records: Vec<Prepared>,
-        held: OwnedSemaphorePermit,
+        held: Held,
     ) -> std::result::Result<Vec<Result<Receipt>>, NotTaken> {
+        self.hand_in(records, held).await?.receipts().await
+    }
+
+    /// Hands records in, behind those that were handed in before; they are stored whether or not the receipts are awaited.
+    pub(crate) async fn hand_in(
+        &self,
+        records: Vec<Prepared>,
+        held: Held,
+    ) -> std::result::Result<Awaited, NotTaken> {
         let (answer, receipts) = oneshot::channel();
         let asker = Asker {
             count: records.len(),
@@ -89,10 +110,8 @@ impl Intake {
             _held: held,
         };
         let request = Message::Records(Request { records, asker });
-        if self.queue.send(request).await.is_err() {
-            return Err(NotTaken::Ended);
-        }
-        receipts.await.or(Err(NotTaken::OutcomeUnknown))
+        let sent = self.queue.send(request).await;
+        sent.map_or(Err(NotTaken::Ended), |()| Ok(Awaited(receipts)))
     }
 
     /// Lets what was sent be stored, and takes nothing more.

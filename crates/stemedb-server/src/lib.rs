@@ -11,7 +11,9 @@
 //! - **A retry is harmless.** The id is the hash of what the record says, so that the same request again is answered with the same id and
 //!   sequence. A failure after which the outcome is unknown says so.
 //! - **Every error is a problem**: [`application/problem+json`](wire::Problem) with a stable [`code`](wire::Code), whoever refused the request.
-//! - **Memory is bounded**: by the bytes of bodies that are read and not yet acknowledged, and by the bytes of a page.
+//! - **Memory is bounded**: by the bytes of bodies that are read and not yet acknowledged, by the bytes of a page, and for each stream
+//!   by a few pieces of it: a client that does not read is not read from either.
+//! - **A stream says that it has ended**, by its last line; where that is missing, something is missing before it.
 //! - **Nothing of the machine is told**: details name what is wrong with a request, and no path of the server.
 //!
 //! # What it does not do
@@ -45,9 +47,12 @@
 
 mod body;
 mod guard;
+mod held;
+mod inlet;
 mod intake;
 mod limits;
 mod metric;
+mod outlet;
 mod page;
 mod problem;
 mod query;

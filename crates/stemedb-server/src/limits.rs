@@ -1,5 +1,7 @@
 //! The limits that no setting moves.
 
+use stemedb::limits::LINE_BYTES_MAX;
+
 /// Records that one array of a request may hold.
 pub(crate) const ARRAY_RECORDS_MAX: usize = 10_000;
 
@@ -22,6 +24,42 @@ pub(crate) const BODY_BYTES_INLINE_MAX: usize = 4 << 10;
 /// what bodies may hold.
 pub(crate) const SUBMISSION_RECORDS_MAX: usize = 16_384;
 
+/// Bytes of lines that are checked and submitted together, but for a line that is longer.
+pub(crate) const CHUNK_BYTES: usize = 512 << 10;
+
+/// Lines that are checked and submitted together at most.
+pub(crate) const CHUNK_LINES_MAX: usize = 8192;
+
+/// Chunks of an upload that are checked, or wait to be submitted.
+pub(crate) const CHUNKS_CHECKED_MAX: usize = 4;
+
+/// Chunks of an upload that are submitted, and whose results are not written yet.
+pub(crate) const CHUNKS_SUBMITTED_MAX: usize = 4;
+
+/// Bytes of an upload that are read and not acknowledged.
+pub(crate) const UPLOAD_BYTES_MAX: usize = 16 << 20;
+
+/// Milliseconds that bytes of an upload wait for more to come.
+pub(crate) const GATHER_MS: u64 = 5;
+
+/// Bytes of an upload that are taken from the connection before they are looked at.
+pub(crate) const GATHER_BYTES: usize = CHUNK_BYTES;
+
+/// Power of two of the window that a zstd stream may want: RFC 9659 allows no more in HTTP.
+pub(crate) const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Seconds that what a client goes on sending is dropped for, so that it reads why nothing more is taken.
+pub(crate) const DRAIN_SECONDS: u64 = 2;
+
+/// Pieces of a stream that wait for the client.
+pub(crate) const PIECES_WAITING_MAX: usize = 2;
+
+/// Milliseconds between two looks of a feed that has given all there was.
+pub(crate) const FEED_PAUSE_MS: u64 = 50;
+
+/// Seconds after which a feed whose client takes nothing lets go of the files that it reads.
+pub(crate) const FEED_REST_SECONDS: u64 = 1;
+
 /// Characters of a request id that a client may choose.
 pub(crate) const REQUEST_ID_CHARS_MAX: usize = 128;
 
@@ -31,4 +69,6 @@ pub(crate) const APPLIED_POLL_MS: u64 = 20;
 /// Seconds after which a client may try again what the server could not do.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
+// A chunk, and a line that is as long as one may be, find room.
+const _: () = assert!(UPLOAD_BYTES_MAX >= LINE_BYTES_MAX + 2 * CHUNK_BYTES);
 const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

@@ -88,7 +88,8 @@ impl Problem {
         self
     }
 
-    fn document(&self, request_id: &str) -> Document {
+    /// What a client reads of it.
+    pub(crate) fn document(&self, request_id: &str) -> Document {
         Document {
             r#type: format!("urn:stemedb:problem:{}", self.code.name()),
             title: self.code.title().to_owned(),

@@ -4,7 +4,7 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{Uri, request::Parts},
 };
-use stemedb::{ErrorKind, Page, PageCursor, Predicate, RecordId, Sequence, Subject};
+use stemedb::{ErrorKind, Page, PageCursor, Predicate, RecordId, RecordType, Sequence, Subject};
 
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::problem::{Asked, Problem};
@@ -15,6 +15,8 @@ mod tests;
 
 /// The parameters of a part of a list.
 pub(crate) const LIST: [&str; 4] = ["limit", "cursor", "as_of", "min_sequence"];
+/// The parameters of a feed.
+pub(crate) const FEED: [&str; 3] = ["since", "subject_prefix", "type"];
 /// The parameters of one record.
 pub(crate) const ONE: [&str; 2] = ["as_of", "min_sequence"];
 
@@ -112,16 +114,36 @@ impl Query {
         predicate.map_err(|invalid| bad(invalid.to_string()))
     }
 
-    /// What names of subjects begin with.
-    pub(crate) fn prefix(&self) -> Result<String, Problem> {
-        let prefix = self.value("prefix").unwrap_or_default();
+    /// Behind which sequence a feed begins; 0 is before all.
+    pub(crate) fn since(&self) -> Result<Option<u64>, Problem> {
+        let since = self.value("since");
+        since.map(|text| past("since", text)).transpose()
+    }
+
+    /// The type of record that is asked for.
+    pub(crate) fn record_type(&self) -> Result<Option<RecordType>, Problem> {
+        let parse = |text: &str| match text {
+            "assertion" => Ok(RecordType::Assertion),
+            "vote" => Ok(RecordType::Vote),
+            "epoch" => Ok(RecordType::Epoch),
+            _ => Err(bad(format!(
+                "type: \"{}\" is none of assertion, vote, epoch",
+                shown(text)
+            ))),
+        };
+        self.value("type").map(parse).transpose()
+    }
+
+    /// What names of subjects begin with, by the parameter `name`; empty where it is not given.
+    pub(crate) fn prefix(&self, name: &str) -> Result<String, Problem> {
+        let prefix = self.value(name).unwrap_or_default();
         if prefix.is_empty() {
             return Ok(String::new());
         }
         // No name begins with what is no name itself, and behind the name in a key stands more.
         match Subject::new(prefix) {
             Ok(_) => Ok(prefix.to_owned()),
-            Err(invalid) => Err(bad(format!("prefix: {}", invalid.reason()))),
+            Err(invalid) => Err(bad(format!("{name}: {}", invalid.reason()))),
         }
     }
 }
@@ -188,6 +210,12 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// A sequence, or 0, behind which something begins.
+pub(crate) fn past(name: &str, text: &str) -> Result<u64, Problem> {
+    let refused = || bad(format!("{name}: \"{}\" is no sequence", shown(text)));
+    number(text).ok_or_else(refused)
+}
+
 /// A number as digits and nothing else.
 fn number(text: &str) -> Option<u64> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -201,7 +229,7 @@ fn shown(text: &str) -> String {
     shown.flat_map(char::escape_default).collect()
 }
 
-fn bad(detail: impl Into<String>) -> Problem {
+pub(crate) fn bad(detail: impl Into<String>) -> Problem {
     Problem::new(Code::BadQuery, detail)
 }
 

@@ -8,6 +8,16 @@ use crate::limits::REQUEST_ID_CHARS_MAX;
 
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The id of a request, for those of its handlers that write it into a body.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) HeaderValue);
+
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
 /// Gives out ids of requests.
 #[derive(Debug)]
 pub(crate) struct RequestIds {

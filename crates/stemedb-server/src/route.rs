@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    extract::DefaultBodyLimit,
     http::{HeaderValue, StatusCode, Uri, header},
     middleware::from_fn_with_state,
     response::Response,
@@ -19,6 +18,8 @@ use crate::state::Shared;
 use crate::trace::trace;
 use crate::wire::Code;
 
+mod bulk;
+mod change;
 mod epoch;
 mod health;
 mod metric;
@@ -32,11 +33,11 @@ pub(crate) const LIVE: &str = "/healthz/live";
 
 /// All routes, with everything that stands round them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let body_bytes_max = shared.settings.body_bytes_max;
     Router::new()
         .route("/v1/assertions", post(record::post_assertions))
         .route("/v1/votes", post(record::post_votes))
         .route("/v1/epochs", post(record::post_epochs).get(epoch::list))
+        .route("/v1/records", post(bulk::post))
         .route("/v1/records/{id}", get(record::get))
         .route("/v1/assertions/{id}", get(record::get_assertion))
         .route("/v1/assertions/{id}/votes", get(vote::list))
@@ -46,6 +47,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/v1/subjects/{subject}/assertions",
             get(subject::assertions),
         )
+        .route("/v1/changes", get(change::get))
         .route("/v1/stats", get(stat::stats))
         .route("/v1/journal/head", get(stat::head))
         .route(LIVE, get(health::live))
@@ -53,7 +55,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(metric::scrape))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(Arc::clone(&shared), guard))
         .layer(from_fn_with_state(Arc::clone(&shared), trace))
         .with_state(shared)

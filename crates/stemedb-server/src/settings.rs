@@ -8,13 +8,21 @@ use stemedb::limits::LINE_BYTES_MAX;
 pub struct Settings {
     /// Bytes of a body of JSON, at least 4 MiB, which is the longest record. Default: 8 MiB.
     pub body_bytes_max: usize,
-    /// Bytes of all bodies together that are read and not yet acknowledged, at least `body_bytes_max`; who comes then waits.
-    /// Default: 256 MiB.
+    /// Bytes of all bodies of JSON together that are read and not yet acknowledged, at least `body_bytes_max`; who comes then waits, but
+    /// for one at a time, which is read to its end. Default: 256 MiB.
     pub bodies_bytes_max: usize,
     /// Requests that wait for the intake, at least 1; who comes then waits. Default: 1,024.
     pub queued_requests_max: usize,
     /// Reads that go on at the same time, at least 1; who comes then waits. Default: 32.
     pub reads_max: usize,
+    /// Uploads of many lines that go on at the same time, at least 1; each takes up to 16 MiB. Who comes then is refused. Default: 16.
+    pub uploads_max: usize,
+    /// Feeds of changes that are open at the same time, at least 1. Who comes then is refused. Default: 64.
+    pub feeds_max: usize,
+    /// Seconds after which a feed in which nothing happens says that it lives, at least 1. Default: 15.
+    pub heartbeat_seconds: u64,
+    /// Seconds that a client may send nothing of a body, or take nothing of a stream, before it is cut off; at least 1. Default: 30.
+    pub stall_seconds_max: u64,
     /// Seconds that a request may take from its head to the head of the answer. Default: 30.
     pub request_seconds_max: u64,
     /// Seconds that a read waits for a sequence that cannot be read yet. Default: 5.
@@ -30,6 +38,10 @@ impl Default for Settings {
             bodies_bytes_max: 256 << 20,
             queued_requests_max: 1024,
             reads_max: 32,
+            uploads_max: 16,
+            feeds_max: 64,
+            heartbeat_seconds: 15,
+            stall_seconds_max: 30,
             request_seconds_max: 30,
             wait_seconds_max: 5,
             shutdown_seconds_max: 30,
@@ -41,6 +53,14 @@ impl Default for Settings {
 const COUNT_MAX: usize = 1 << 20;
 /// Permits are counted in 32 bits.
 const BODIES_BYTES_MAX: usize = 1 << 31;
+
+/// A day.
+const SECONDS_MAX: usize = 86_400;
+
+/// Seconds as they are compared with a limit.
+fn count(seconds: u64) -> usize {
+    usize::try_from(seconds).unwrap_or(usize::MAX)
+}
 
 impl Settings {
     pub(crate) fn check(&self) -> Result<(), StartError> {
@@ -61,6 +81,18 @@ impl Settings {
                 1..=COUNT_MAX,
             ),
             ("reads_max", self.reads_max, 1..=COUNT_MAX),
+            ("uploads_max", self.uploads_max, 1..=COUNT_MAX),
+            ("feeds_max", self.feeds_max, 1..=COUNT_MAX),
+            (
+                "heartbeat_seconds",
+                count(self.heartbeat_seconds),
+                1..=SECONDS_MAX,
+            ),
+            (
+                "stall_seconds_max",
+                count(self.stall_seconds_max),
+                1..=SECONDS_MAX,
+            ),
         ];
         for (name, value, allowed) in limits {
             if !allowed.contains(&value) {
@@ -124,5 +156,10 @@ mod tests {
             ..Settings::default()
         };
         assert!(small.check().is_err());
+        let silent = Settings {
+            heartbeat_seconds: 0,
+            ..Settings::default()
+        };
+        assert!(silent.check().is_err());
     }
 }

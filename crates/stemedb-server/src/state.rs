@@ -7,12 +7,12 @@ use std::thread::{JoinHandle, available_parallelism};
 use axum::Router;
 use stemedb::Database;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use crate::held::Memory;
 use crate::intake::Intake;
 use crate::metric::{Metrics, Source};
-use crate::problem::Problem;
 use crate::request_id::RequestIds;
 use crate::trace::TraceIds;
 use crate::{Settings, Shutdown, StartError, route};
@@ -29,22 +29,16 @@ pub(crate) struct Shared {
     pub(crate) reads: Arc<Semaphore>,
     /// A place for each large body that is checked, which is work for the processor alone.
     pub(crate) checks: Arc<Semaphore>,
-    /// A permit for each byte of bodies that are not acknowledged.
-    bodies: Arc<Semaphore>,
+    /// A place for each upload that goes on.
+    pub(crate) uploads: Arc<Semaphore>,
+    /// A place for each feed that is open.
+    pub(crate) feeds: Arc<Semaphore>,
+    /// What bodies take that are not acknowledged.
+    pub(crate) bodies: Memory,
     /// The place of the one scrape that does work.
     pub(crate) scrapes: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) trace_ids: TraceIds,
-}
-
-impl Shared {
-    /// Waits for the share of memory of a body.
-    pub(crate) async fn hold_body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let held = Arc::clone(&self.bodies).acquire_many_owned(permits).await;
-        // It is never closed.
-        held.or(Err(Problem::shutting_down()))
-    }
 }
 
 /// A database behind HTTP: the routes, and what ends with them.
@@ -70,12 +64,11 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
     let queue = settings.queued_requests_max;
     let (intake, thread) =
         Intake::start(Arc::clone(&database), queue, runtime).map_err(StartError::Thread)?;
-    let bodies = Arc::new(Semaphore::new(settings.bodies_bytes_max));
+    let bodies = Memory::new(settings.bodies_bytes_max);
     let metrics = Arc::new(Metrics::new(Source {
         database: Arc::clone(&database),
         intake: intake.clone(),
-        bodies: Arc::clone(&bodies),
-        bodies_bytes_max: settings.bodies_bytes_max,
+        bodies: bodies.clone(),
     }));
     let shared = Arc::new(Shared {
         database,
@@ -85,6 +78,8 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         request_ids,
         reads: Arc::new(Semaphore::new(settings.reads_max)),
         checks: Arc::new(Semaphore::new(processors)),
+        uploads: Arc::new(Semaphore::new(settings.uploads_max)),
+        feeds: Arc::new(Semaphore::new(settings.feeds_max)),
         bodies,
         scrapes: Arc::new(Semaphore::new(1)),
         metrics,

@@ -2,12 +2,16 @@
 //!
 //! Names of fields are those that the program prints with `--json`.
 
+mod bulk;
+mod change;
 mod problem;
 mod receipt;
 mod stat;
 mod stored;
 mod text;
 
+pub use bulk::{BulkEnd, BulkLine, BulkResult, Fate};
+pub use change::{ChangeEnd, ChangeLine, Heartbeat};
 pub use problem::{Code, ItemError, Problem};
 pub use receipt::{Durability, Receipt, Receipts, Status};
 pub use stat::{Head, Journal, Readiness, Stats, Store};

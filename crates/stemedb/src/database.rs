@@ -12,6 +12,7 @@ use stemedb_storage::KVStore;
 use stemedb_wal::{Journal, JournalWatch, Trust, Writer};
 use tokio::sync::Mutex;
 
+use crate::changes::Changes;
 use crate::error::Cause;
 use crate::export::Export;
 use crate::flight::InFlight;
@@ -215,6 +216,26 @@ impl Database {
     /// As [`view`](Self::view).
     pub fn export(&self) -> Result<Export> {
         Export::new(&self.inner)
+    }
+
+    /// The stored records behind a sequence, or all, in batches that end where they have reached what is applied, and go on later.
+    ///
+    /// ```
+    /// # use stemedb::{Agent, Assertion, ChangesLimit, Create, Database, Object, Predicate, Subject};
+    /// # let directory = tempfile::tempdir()?;
+    /// # let database = Database::builder().create(Create::IfMissing).open(directory.path().join("data"))?;
+    /// # let claim = Assertion::new(Subject::new("s")?, Predicate::new("p")?, Object::text("o"), Agent::new("a")?);
+    /// let receipt = database.assert(claim)?;
+    /// let mut changes = database.changes(None);
+    /// database.wait_applied(receipt.sequence).wait()?;
+    /// let batch = changes.next_batch(ChangesLimit::default())?;
+    /// assert_eq!(batch.records.len(), 1);
+    /// assert!(batch.is_last());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn changes(&self, after: Option<Sequence>) -> Changes {
+        Changes::new(&self.inner, after)
     }
 
     /// Counts, sequences and bytes.

@@ -305,6 +305,7 @@
 pub mod docs;
 
 pub mod backup;
+mod changes;
 mod database;
 mod error;
 mod export;
@@ -325,6 +326,7 @@ mod subjects;
 mod submit;
 mod view;
 
+pub use changes::{Changes, ChangesBatch, ChangesLimit};
 pub use database::{Applied, Database};
 pub use error::{Error, ErrorKind, Result};
 pub use export::Export;

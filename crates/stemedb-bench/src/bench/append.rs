@@ -35,13 +35,13 @@ const POOL: u64 = 4000;
 
 /// What every client appends.
 #[derive(Debug)]
-struct Pool {
+pub(super) struct Pool {
     payloads: Arc<Vec<Vec<u8>>>,
     rows: Arc<Vec<Row>>,
 }
 
 impl Pool {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         let generator = Generator::new(1_000_000);
         let (mut payloads, mut rows) = (Vec::new(), Vec::new());
         for number in 0..POOL {
@@ -53,6 +53,11 @@ impl Pool {
             payloads: Arc::new(payloads),
             rows: Arc::new(rows),
         })
+    }
+
+    /// What is appended where bytes are.
+    pub(super) fn payloads(&self) -> &Arc<Vec<Vec<u8>>> {
+        &self.payloads
     }
 }
 
@@ -116,7 +121,8 @@ pub(crate) fn slow_round(bench: &mut Bench<'_>) -> Result<()> {
     Ok(())
 }
 
-fn run<C: Client>(
+/// Lets clients work side by side, and writes down how they did.
+pub(super) fn run<C: Client>(
     bench: &mut Bench<'_>,
     (name, subject): (&str, &str),
     clients: Vec<C>,

@@ -1,29 +1,39 @@
-//! Redis: a stream, by its protocol as it is (RESP over a Unix socket). A client library would bring a hundred packages for this.
+//! Redis: a stream, by its protocol as it is (RESP over a Unix socket or TCP). A client library would bring a hundred packages for this.
 
 use std::sync::Arc;
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 
 use crate::drive::{Client, batch_of};
 use crate::failure::{Doing, Failure, Result};
 
 /// A client that appends a batch at a time: it sends all of it, and then reads the answers.
-#[derive(Debug)]
 pub(crate) struct Appending {
-    input: BufReader<OwnedReadHalf>,
-    output: OwnedWriteHalf,
+    input: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
+    output: Box<dyn AsyncWrite + Send + Unpin>,
     payloads: Arc<Vec<Vec<u8>>>,
     batch: u64,
     buffer: Vec<u8>,
 }
 
 impl Appending {
-    async fn open(path: &str, payloads: Arc<Vec<Vec<u8>>>, batch: u64) -> Result<Self> {
-        let stream = UnixStream::connect(path).await.doing("connect to Redis")?;
-        let (input, output) = stream.into_split();
+    /// Connects to the path of a socket, or to an address.
+    async fn open(at: &str, payloads: Arc<Vec<Vec<u8>>>, batch: u64) -> Result<Self> {
+        let (input, output): (
+            Box<dyn AsyncRead + Send + Unpin>,
+            Box<dyn AsyncWrite + Send + Unpin>,
+        ) = if at.starts_with('/') {
+            let stream = UnixStream::connect(at).await.doing("connect to Redis")?;
+            let (input, output) = stream.into_split();
+            (Box::new(input), Box::new(output))
+        } else {
+            let stream = TcpStream::connect(at).await.doing("connect to Redis")?;
+            stream.set_nodelay(true).doing("connect to Redis")?;
+            let (input, output) = stream.into_split();
+            (Box::new(input), Box::new(output))
+        };
         Ok(Self {
             input: BufReader::new(input),
             output,
@@ -83,14 +93,14 @@ impl Client for Appending {
 /// Clients over an empty stream.
 pub(crate) fn appending(
     runtime: &Runtime,
-    path: &str,
+    at: &str,
     (count, batch): (usize, u64),
     payloads: &Arc<Vec<Vec<u8>>>,
 ) -> Result<Vec<Appending>> {
     runtime.block_on(async {
         let mut clients = Vec::with_capacity(count);
         for _ in 0..count {
-            clients.push(Appending::open(path, Arc::clone(payloads), batch).await?);
+            clients.push(Appending::open(at, Arc::clone(payloads), batch).await?);
         }
         if let Some(first) = clients.first_mut() {
             first.command(&[b"DEL", b"claims"]);

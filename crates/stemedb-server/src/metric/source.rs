@@ -7,9 +7,9 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::Counter;
 use stemedb::{Database, Health, KnownIds, Observations};
-use tokio::sync::Semaphore;
 
 use super::sheet::Sheet;
+use crate::held::Memory;
 use crate::intake::Intake;
 
 /// Nanoseconds of a second.
@@ -20,9 +20,8 @@ const NS: f64 = 1e9;
 pub(crate) struct Source {
     pub(crate) database: Arc<Database>,
     pub(crate) intake: Intake,
-    /// A permit for each byte of bodies that may be held.
-    pub(crate) bodies: Arc<Semaphore>,
-    pub(crate) bodies_bytes_max: usize,
+    /// What bodies take.
+    pub(crate) bodies: Memory,
 }
 
 /// A source together with what the server counts of records.
@@ -93,9 +92,7 @@ impl Counting {
             ),
             u64::from(is_ready),
         )?;
-        let held = source
-            .bodies_bytes_max
-            .saturating_sub(source.bodies.available_permits());
+        let held = source.bodies.held_bytes();
         sheet.gauge(
             (
                 "http_bodies_held_bytes",
@@ -108,7 +105,7 @@ impl Counting {
                 "http_bodies_limit_bytes",
                 "Bytes of bodies that may be held; who comes then waits",
             ),
-            source.bodies_bytes_max as u64,
+            source.bodies.bytes_max() as u64,
         )
     }
 

@@ -21,7 +21,7 @@ const ASSERTIONS: [&str; 5] = ["predicate", "limit", "cursor", "as_of", "min_seq
 /// `GET /v1/subjects`.
 pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
     let query = Query::of(&uri, &SUBJECTS)?;
-    let prefix = query.prefix()?;
+    let prefix = query.prefix("prefix")?;
     let (page, limit) = (query.page()?, query.limit()?);
     let read = shared.read(query.at()?, move |view| {
         let subjects = view.subjects(&prefix, &page);

@@ -42,8 +42,10 @@ pub enum Code {
     InvalidRecord,
     /// The body, or the array in it, is too long.
     BodyTooLarge,
-    /// The body is not said to be JSON, or is compressed.
+    /// The body is not said to be what the route takes, or is compressed in a way that it does not take.
     UnsupportedMediaType,
+    /// The body is not encoded as it says, or broke off.
+    InvalidEncoding,
     /// There is no such route.
     NotFound,
     /// There is no such record.
@@ -72,11 +74,12 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidJson,
         Self::InvalidRecord,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::InvalidEncoding,
         Self::NotFound,
         Self::RecordNotFound,
         Self::MethodNotAllowed,
@@ -124,6 +127,11 @@ impl Code {
                 "unsupported_media_type",
                 415,
                 "The body is not said to be JSON",
+            ),
+            Self::InvalidEncoding => (
+                "invalid_encoding",
+                400,
+                "The body is not encoded as it says",
             ),
             Self::NotFound => ("not_found", 404, "There is no such route"),
             Self::RecordNotFound => ("record_not_found", 404, "There is no such record"),

@@ -1,6 +1,10 @@
 //! The server as its clients see it: requests go to the routes without a port, and through a listener where connections matter.
 
 #[cfg(test)]
+mod bulk; // uploads of many lines
+#[cfg(test)]
+mod change; // the feed of changes
+#[cfg(test)]
 mod exposition; // a strict reader of what a scrape is answered with
 #[cfg(test)]
 mod health; // whether it lives, serves, and where the database stands
@@ -14,6 +18,8 @@ mod problem; // every refusal is a problem with its code
 mod record; // storing records, and reading them by their ids
 #[cfg(test)]
 mod shutdown; // what is in flight when the server ends
+#[cfg(test)]
+mod stream; // uploads and feeds through a listener
 #[cfg(test)]
 mod support; // a database and its service in a directory of their own
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use axum::body::{Body, Bytes};
-use axum::http::HeaderValue;
-use futures_util::stream::pending;
+use futures_util::StreamExt as _;
+use futures_util::future::ready;
+use futures_util::stream::{once, pending};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
@@ -174,9 +175,8 @@ async fn until(home: &Home, name: &str, value: u64) -> Exposition {
 async fn a_request_on_its_way_is_seen_and_so_is_that_its_client_went_away() {
     let home = Home::new();
     let mut endless = post("/v1/votes", "");
-    *endless.body_mut() = Body::from_stream(pending::<std::io::Result<Bytes>>());
-    let length = HeaderValue::from_static("5000");
-    endless.headers_mut().insert("content-length", length);
+    let begun = std::io::Result::Ok(Bytes::from(vec![b' '; 5000]));
+    *endless.body_mut() = Body::from_stream(once(ready(begun)).chain(pending()));
     let asking = tokio::spawn(ask(home.service.router(), endless));
     let seen = until(&home, "stemedb_http_bodies_held_bytes", 5000).await;
     assert_eq!(seen.value("stemedb_http_requests_in_flight", &[]), 2);

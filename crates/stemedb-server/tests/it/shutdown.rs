@@ -17,16 +17,16 @@ use tokio::time::timeout;
 use crate::support::{Home, ask, claim, post};
 
 /// A server on a port of its own.
-struct Running {
-    address: SocketAddr,
-    stream: TcpStream,
-    shutdown: Shutdown,
-    served: JoinHandle<std::io::Result<()>>,
-    database: Arc<Database>,
-    _directory: TempDir,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) stream: TcpStream,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) served: JoinHandle<std::io::Result<()>>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) directory: TempDir,
 }
 
-async fn start(settings: &Settings) -> Running {
+pub(crate) async fn start(settings: &Settings) -> Running {
     let directory = tempfile::tempdir().unwrap();
     let builder = Database::builder().create(Create::IfMissing);
     let database = Arc::new(builder.open(directory.path().join("data")).unwrap());
@@ -42,7 +42,7 @@ async fn start(settings: &Settings) -> Running {
         shutdown,
         served,
         database,
-        _directory: directory,
+        directory,
     }
 }
 

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod backup; // backups of a database that is in use, and what is restored
 #[cfg(test)]
+mod changes; // the stored records behind a sequence, as they come
+#[cfg(test)]
 mod close; // close, drop, durability, and what outlives a database
 #[cfg(test)]
 mod error; // kind, text and advice of each refusal

@@ -1,0 +1,99 @@
+//! Uploads: lines of records in, a line for each of them out, both as streams.
+//!
+//! ```text
+//! body --> undo the encoding, cut --> check, name --> intake --> results --> client
+//!            (decode, split)            (check)     (pipeline)   (report)
+//! ```
+//!
+//! Every stage is bounded, and a stage that is full holds back the one before it: a client that does not read its results is not read
+//! from. Results are a beginning of the lines, in their order: where an upload breaks off, every line behind the last result may be
+//! sent again.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
+};
+
+use crate::inlet::Inlet;
+use crate::outlet::outlet;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::request_id::RequestId;
+use crate::state::Shared;
+use crate::wire::Code;
+
+mod check;
+mod decode;
+mod pipeline;
+mod report;
+mod split;
+
+use decode::{Cutter, Encoding};
+use pipeline::Upload;
+
+/// How lines of JSON are called.
+pub(super) const NDJSON: &str = "application/x-ndjson";
+/// What an upload may be called.
+const ACCEPTED: [&str; 2] = [NDJSON, "application/jsonl"];
+
+/// `POST /v1/records`.
+pub(super) async fn post(
+    State(shared): State<Arc<Shared>>,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, Problem> {
+    Query::of(request.uri(), &[])?;
+    let (parts, body) = request.into_parts();
+    let encoding = check_form(&parts.headers)?;
+    let Ok(place) = Arc::clone(&shared.uploads).try_acquire_owned() else {
+        let most = shared.settings.uploads_max;
+        let detail = format!("{most} uploads go on already; nothing of this one was stored");
+        return Err(Problem::new(Code::Unavailable, detail));
+    };
+    let cutter = Cutter::new(encoding).map_err(|error| {
+        tracing::error!(%error, "a decoder cannot be made");
+        Problem::internal("a decoder cannot be made")
+    })?;
+    let stall_seconds_max = shared.settings.stall_seconds_max;
+    let mut inlet = Inlet::new(body, stall_seconds_max);
+    // Behind the head of the answer nobody would ask for the body any more.
+    if parts.headers.contains_key(header::EXPECT) {
+        inlet.ask().await;
+    }
+    let (outlet, body) = outlet(stall_seconds_max);
+    let upload = Upload {
+        shared,
+        request_id,
+        outlet,
+        place,
+    };
+    tokio::spawn(upload.run(inlet, cutter));
+    let mut response = Response::new(body);
+    let kind = HeaderValue::from_static(NDJSON);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// Refuses what is not said to be lines of JSON; gives how they are compressed.
+fn check_form(headers: &HeaderMap) -> Result<Encoding, Problem> {
+    let refuse = |detail| Err(Problem::new(Code::UnsupportedMediaType, detail));
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let kind = text(header::CONTENT_TYPE).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    let is_known = |name: &str| essence.eq_ignore_ascii_case(name);
+    if !ACCEPTED.iter().any(|name| is_known(name)) {
+        return refuse(
+            "send one record as JSON on each line, and say so: -H 'content-type: application/x-ndjson'",
+        );
+    }
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let encoding = text(header::CONTENT_ENCODING).unwrap_or("identity").trim();
+    match (Encoding::of(encoding), encodings.nth(1)) {
+        (Some(encoding), None) => Ok(encoding),
+        _ => refuse("the content-encoding may be gzip, zstd or identity"),
+    }
+}

@@ -1,0 +1,334 @@
+//! The stages of an upload, each of which holds back the one before it.
+//!
+//! One task drives them: it waits, and others work. What is checked runs on the blocking pool, on as many threads as there are
+//! processors for all uploads together. The last stage decides when it is over: what the others do then is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+use super::check::{Checked, Line, check};
+use super::decode::{Cutter, Step};
+use super::report::{Tally, Unknown, write};
+use super::split::Chunk;
+use crate::held::Held;
+use crate::inlet::Inlet;
+use crate::intake::{Awaited, NotTaken};
+use crate::limits::{CHUNKS_CHECKED_MAX, CHUNKS_SUBMITTED_MAX, DRAIN_SECONDS, UPLOAD_BYTES_MAX};
+use crate::outlet::{Outlet, Unheard};
+use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
+use crate::request_id::RequestId;
+use crate::state::Shared;
+use crate::wire::{BulkLine, Code};
+
+/// An upload that was let in.
+#[derive(Debug)]
+pub(super) struct Upload {
+    pub(super) shared: Arc<Shared>,
+    pub(super) request_id: RequestId,
+    pub(super) outlet: Outlet,
+    /// Its place among the uploads.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// What a stage passes on, in the order of the lines.
+enum Passed<T> {
+    Chunk(T),
+    /// Nothing comes behind this.
+    Broken(Problem),
+}
+
+/// A chunk that is being checked.
+struct Checking {
+    checked: JoinHandle<Checked>,
+    held: OwnedSemaphorePermit,
+}
+
+/// A chunk whose records were handed in.
+struct Submitted {
+    lines: Vec<Line>,
+    /// There are none where no line is a record.
+    receipts: Option<Awaited>,
+}
+
+/// How an upload came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Whole,
+    Broken,
+}
+
+impl Upload {
+    /// Takes a body to its end, or to where it breaks off.
+    pub(super) async fn run(self, inlet: Inlet, cutter: Cutter) {
+        if self.take(inlet, cutter).await.is_ok() {
+            self.outlet.finish();
+        }
+        // Only now may another one begin.
+        drop(self.place);
+    }
+
+    async fn take(&self, inlet: Inlet, cutter: Cutter) -> Result<(), Unheard> {
+        let (to_submit, checking) = mpsc::channel(CHUNKS_CHECKED_MAX);
+        let (to_settle, submitted) = mpsc::channel(CHUNKS_SUBMITTED_MAX);
+        let reading = Reading {
+            shared: &self.shared,
+            inlet,
+            cutter: Some(cutter),
+            to_submit,
+            room: Arc::new(Semaphore::new(UPLOAD_BYTES_MAX)),
+        };
+        let ingoing = async {
+            tokio::join!(reading.run(), submit(&self.shared, checking, to_settle));
+        };
+        tokio::pin!(ingoing);
+        let settling = self.settle(submitted);
+        tokio::pin!(settling);
+        let (ending, is_over) = tokio::select! {
+            biased;
+            () = self.outlet.closed() => return Err(Unheard),
+            ending = &mut settling => (ending, false),
+            () = &mut ingoing => (settling.await, true),
+        };
+        if ending? == Ending::Broken && !is_over {
+            // A connection that is closed while bytes come in may lose the last line on its way.
+            let limit = Duration::from_secs(DRAIN_SECONDS);
+            drop(timeout(limit, ingoing).await);
+        }
+        Ok(())
+    }
+
+    /// Writes the results of what was handed in, and the last line.
+    async fn settle(
+        &self,
+        mut submitted: mpsc::Receiver<Passed<Submitted>>,
+    ) -> Result<Ending, Unheard> {
+        let mut tally = Tally::default();
+        while let Some(passed) = submitted.recv().await {
+            let broken = match passed {
+                Passed::Broken(problem) => problem,
+                Passed::Chunk(Submitted { lines, receipts }) => {
+                    let receipts = match receipts {
+                        Some(receipts) => receipts.receipts().await,
+                        None => Ok(Vec::new()),
+                    };
+                    let receipts = match receipts {
+                        Ok(receipts) => receipts,
+                        Err(not_taken) => {
+                            return self
+                                .end(tally, Some(not_stored(&self.shared, not_taken)))
+                                .await;
+                        }
+                    };
+                    let (text, unknown) = tally.report(lines, receipts);
+                    self.outlet.send(text).await?;
+                    match unknown {
+                        None => continue,
+                        Some(Unknown::Failed(error)) => Problem::of(&error, Asked::Write),
+                        Some(Unknown::NoReceipt) => {
+                            not_stored(&self.shared, NotTaken::OutcomeUnknown)
+                        }
+                    }
+                }
+            };
+            return self.end(tally, Some(broken)).await;
+        }
+        self.end(tally, None).await
+    }
+
+    async fn end(&self, tally: Tally, broken: Option<Problem>) -> Result<Ending, Unheard> {
+        let ending = match broken {
+            None => Ending::Whole,
+            Some(_) => Ending::Broken,
+        };
+        let problem = broken.map(|problem| problem.document(self.request_id.as_str()));
+        let database = Arc::clone(&self.shared.database);
+        let stats = spawn_blocking(move || database.stats()).await;
+        let durable = match stats {
+            Ok(Ok(stats)) => stats.durable_sequence,
+            _ => 0,
+        };
+        let mut text = Vec::new();
+        write(&mut text, &BulkLine::End(tally.end(durable, problem)));
+        self.outlet.send(text).await?;
+        Ok(ending)
+    }
+}
+
+/// The first stage: from bytes to chunks that are being checked.
+struct Reading<'a> {
+    shared: &'a Shared,
+    inlet: Inlet,
+    /// Away while it works.
+    cutter: Option<Cutter>,
+    to_submit: mpsc::Sender<Passed<Checking>>,
+    /// A permit for each byte that may be in flight.
+    room: Arc<Semaphore>,
+}
+
+/// The next stage takes nothing more.
+struct Over;
+
+impl Reading<'_> {
+    async fn run(mut self) {
+        let broken = match self.read().await {
+            Ok(Ok(())) => return,
+            Ok(Err(problem)) => Some(problem),
+            Err(Over) => None,
+        };
+        let Self {
+            mut inlet,
+            to_submit,
+            ..
+        } = self;
+        if let Some(problem) = broken {
+            // Where it is over the last line was written.
+            drop(to_submit.send(Passed::Broken(problem)).await);
+        }
+        drop(to_submit);
+        while let Ok(Some(_)) = inlet.next().await {}
+    }
+
+    async fn read(&mut self) -> Result<Result<(), Problem>, Over> {
+        loop {
+            let gathered = tokio::select! {
+                biased;
+                () = self.shared.shutdown.begun() => return Ok(Err(shutting_down())),
+                gathered = self.inlet.gather() => gathered,
+            };
+            let has_ended = matches!(gathered, Ok(None));
+            let broken = match gathered {
+                Ok(bytes) => {
+                    self.feed(bytes);
+                    None
+                }
+                Err(problem) => Some(problem),
+            };
+            if let Err(problem) = self.cut().await? {
+                return Ok(Err(problem));
+            }
+            match broken {
+                Some(problem) => return Ok(Err(problem)),
+                None if has_ended => return Ok(Ok(())),
+                None => {}
+            }
+        }
+    }
+
+    fn feed(&mut self, bytes: Option<Vec<axum::body::Bytes>>) {
+        let Some(cutter) = &mut self.cutter else {
+            return;
+        };
+        match bytes {
+            Some(bytes) => cutter.feed(bytes),
+            None => cutter.end(),
+        }
+    }
+
+    /// Cuts what there is, and has it checked.
+    async fn cut(&mut self) -> Result<Result<(), Problem>, Over> {
+        loop {
+            let step = match self.step().await {
+                Ok(step) => step,
+                Err(problem) => return Ok(Err(problem)),
+            };
+            match step {
+                Step::Chunk(chunk) => self.check(chunk).await?,
+                Step::Working => {}
+                Step::Hungry | Step::Ended => return Ok(Ok(())),
+            }
+            if self.shared.shutdown.has_begun() {
+                return Ok(Err(shutting_down()));
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step, Problem> {
+        let failed = || Problem::internal("an internal failure");
+        let mut cutter = self.cutter.take().ok_or_else(failed)?;
+        let is_costly = cutter.is_costly();
+        let work = move || (cutter.step(), cutter);
+        let (step, cutter) = if is_costly {
+            spawn_blocking(work).await.map_err(|error| {
+                tracing::error!(%error, "a body cannot be decoded");
+                failed()
+            })?
+        } else {
+            work()
+        };
+        self.cutter = Some(cutter);
+        step.map_err(|error| Problem::new(Code::InvalidEncoding, error.to_string()))
+    }
+
+    async fn check(&mut self, chunk: Chunk) -> Result<(), Over> {
+        let permits = u32::try_from(chunk.length()).unwrap_or(u32::MAX);
+        let held = Arc::clone(&self.room).acquire_many_owned(permits).await;
+        let place = Arc::clone(&self.shared.checks).acquire_owned().await;
+        let (Ok(held), Ok(place)) = (held, place) else {
+            // Neither is ever closed.
+            return Err(Over);
+        };
+        let checked = spawn_blocking(move || {
+            let _place = place;
+            check(&chunk)
+        });
+        let checking = Passed::Chunk(Checking { checked, held });
+        self.to_submit.send(checking).await.or(Err(Over))
+    }
+}
+
+/// The stage between: hands in what was checked.
+async fn submit(
+    shared: &Shared,
+    mut checking: mpsc::Receiver<Passed<Checking>>,
+    to_settle: mpsc::Sender<Passed<Submitted>>,
+) {
+    while let Some(passed) = checking.recv().await {
+        let passed = match passed {
+            Passed::Chunk(checking) => hand_in(shared, checking).await,
+            Passed::Broken(problem) => Err(problem),
+        };
+        let (passed, is_last) = match passed {
+            Ok(submitted) => (Passed::Chunk(submitted), false),
+            Err(problem) => (Passed::Broken(problem), true),
+        };
+        if to_settle.send(passed).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+async fn hand_in(shared: &Shared, checking: Checking) -> Result<Submitted, Problem> {
+    let checked = checking.checked.await.map_err(|error| {
+        tracing::error!(%error, "lines cannot be checked");
+        Problem::internal("an internal failure; the lines behind these results were not stored")
+    })?;
+    let Checked { lines, records } = checked;
+    let receipts = if records.is_empty() {
+        None
+    } else {
+        let held = Held::from(checking.held);
+        let awaited = shared.intake.hand_in(records, held).await;
+        Some(awaited.map_err(|not_taken| not_stored(shared, not_taken))?)
+    };
+    Ok(Submitted { lines, receipts })
+}
+
+fn shutting_down() -> Problem {
+    let detail = "the server is shutting down; the lines behind these results were not stored";
+    Problem::new(Code::ShuttingDown, detail)
+}
+
+fn not_stored(shared: &Shared, not_taken: NotTaken) -> Problem {
+    match not_taken {
+        NotTaken::Ended if shared.shutdown.has_begun() => shutting_down(),
+        NotTaken::Ended => Problem::new(
+            Code::Unavailable,
+            "nothing is taken any more; the lines behind these results were not stored",
+        ),
+        NotTaken::OutcomeUnknown => Problem::new(Code::Internal, OUTCOME_UNKNOWN),
+    }
+}

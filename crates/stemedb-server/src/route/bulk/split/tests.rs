@@ -1,0 +1,95 @@
+use stemedb::limits::LINE_BYTES_MAX;
+
+use super::{CHUNK_BYTES, CHUNK_LINES_MAX, Chunk, Content, Splitter};
+
+/// Chunks of what comes in pieces of `piece` bytes.
+fn chunks(text: &[u8], piece: usize) -> Vec<Chunk> {
+    let mut splitter = Splitter::default();
+    let mut chunks = Vec::new();
+    let mut rest = text;
+    while !splitter.has_ended() {
+        while !splitter.is_full() && !splitter.has_ended() {
+            let read = splitter.fill(|room| {
+                let length = piece.min(rest.len()).min(room.len());
+                room[..length].copy_from_slice(&rest[..length]);
+                Ok(length)
+            });
+            match read.unwrap() {
+                0 => splitter.end(),
+                read => rest = &rest[read..],
+            }
+        }
+        chunks.extend(std::iter::from_fn(|| splitter.cut()));
+        assert!(splitter.buffer.len() <= LINE_BYTES_MAX + 2 * CHUNK_BYTES);
+    }
+    assert!(splitter.cut().is_none());
+    chunks
+}
+
+fn lines(chunks: &[Chunk]) -> Vec<(u64, Vec<u8>)> {
+    let mut lines = Vec::new();
+    for chunk in chunks {
+        match &chunk.content {
+            Content::TooLong => lines.push((chunk.first_line, b"too long".to_vec())),
+            Content::Lines(_) => {
+                lines.extend(chunk.lines().map(|(number, line)| (number, line.to_vec())));
+            }
+        }
+    }
+    lines
+}
+
+#[test]
+fn lines_keep_their_numbers_however_they_come() {
+    let text = b"\xef\xbb\xbfone\n\n  \r\nfour\nfive";
+    let expected = [
+        (1, b"one".to_vec()),
+        (4, b"four".to_vec()),
+        (5, b"five".to_vec()),
+    ];
+    for piece in 1..text.len() {
+        assert_eq!(lines(&chunks(text, piece)), expected);
+    }
+    assert!(chunks(b"", 1).is_empty());
+}
+
+#[test]
+fn a_line_that_is_too_long_is_passed_over_in_bounded_memory() {
+    let longest = vec![b'a'; LINE_BYTES_MAX];
+    let mut text = longest.clone();
+    text.extend(b"\nb\n");
+    text.extend(vec![b'c'; 10 * LINE_BYTES_MAX]);
+    text.extend(b"\nd\n");
+    text.extend(vec![b'e'; LINE_BYTES_MAX + CHUNK_BYTES + 1]);
+    for piece in [1000, CHUNK_BYTES, usize::MAX] {
+        let lines = lines(&chunks(&text, piece));
+        let numbers: Vec<_> = lines.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5]);
+        assert!(lines[0].1 == longest);
+        assert_eq!((&lines[1].1[..], &lines[3].1[..]), (&b"b"[..], &b"d"[..]));
+        assert_eq!(
+            (&lines[2].1[..], &lines[4].1[..]),
+            (&b"too long"[..], &b"too long"[..])
+        );
+    }
+}
+
+#[test]
+fn a_chunk_has_a_limit_of_lines() {
+    let numbers = 1..=3 * CHUNK_LINES_MAX;
+    let text: Vec<_> = numbers.map(|number| format!("{number}\n")).collect();
+    let text = text.concat();
+    let chunks = chunks(text.as_bytes(), usize::MAX);
+    assert!(
+        chunks
+            .iter()
+            .all(|chunk| chunk.lines().count() <= CHUNK_LINES_MAX)
+    );
+    let lines = lines(&chunks);
+    assert_eq!(lines.len(), 3 * CHUNK_LINES_MAX);
+    assert!(
+        lines
+            .iter()
+            .all(|(number, line)| number.to_string().as_bytes() == line)
+    );
+}

@@ -1,0 +1,191 @@
+//! A feed that goes on: it reads a batch, writes it, and waits where there is no more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stemedb::{Changes, ChangesBatch, ChangesLimit, Sequence};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::filter::Filter;
+use super::form::Form;
+use crate::limits::{FEED_PAUSE_MS, FEED_REST_SECONDS};
+use crate::outlet::{Outlet, Unheard};
+use crate::problem::{Asked, Problem};
+use crate::read::block;
+use crate::state::Shared;
+use crate::wire::{ChangeEnd, Code, Heartbeat};
+
+/// A feed.
+///
+/// It holds one batch, and no view but while a batch is read. Whoever takes nothing for a while makes it let go of the journal's files too.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) shared: Arc<Shared>,
+    pub(super) outlet: Outlet,
+    pub(super) form: Form,
+    pub(super) filter: Filter,
+    /// Everything up to here was given.
+    pub(super) upto: u64,
+    /// The last sequence that could be read when it was looked.
+    pub(super) applied: u64,
+}
+
+/// Why a feed waits no longer.
+enum Woken {
+    /// There is more to read.
+    Applied,
+    /// It is time to say that it lives.
+    Due,
+}
+
+/// Why a feed goes no further.
+enum Ended {
+    /// The client is told.
+    Told(Problem),
+    /// Nobody listens.
+    Unheard,
+}
+
+impl From<Unheard> for Ended {
+    fn from(_: Unheard) -> Self {
+        Self::Unheard
+    }
+}
+
+impl From<Problem> for Ended {
+    fn from(problem: Problem) -> Self {
+        Self::Told(problem)
+    }
+}
+
+impl Feed {
+    /// Goes on until the server ends, the client is gone, or something is wrong.
+    pub(super) async fn run(mut self) {
+        let Err(ended) = self.follow().await;
+        let Ended::Told(problem) = ended else {
+            return;
+        };
+        let end = ChangeEnd {
+            end: true,
+            reason: problem.code,
+            detail: problem.detail,
+            next_since: self.upto,
+        };
+        let mut text = Vec::new();
+        self.form.end(&mut text, end);
+        if self.outlet.send(text).await.is_ok() {
+            self.outlet.finish();
+        }
+    }
+
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Ended> {
+        let mut changes = self.shared.database.changes(Sequence::new(self.upto));
+        let mut due = self.next_heartbeat();
+        loop {
+            if self.shared.shutdown.has_begun() {
+                return Err(shutting_down().into());
+            }
+            let pause = Instant::now() + Duration::from_millis(FEED_PAUSE_MS);
+            let (text, is_last);
+            (text, is_last, changes) = self.read(changes).await?;
+            if !text.is_empty() {
+                self.send(text, &mut changes).await?;
+                due = self.next_heartbeat();
+            }
+            let woken = if is_last {
+                self.wait(due).await?
+            } else if due <= Instant::now() {
+                Woken::Due
+            } else {
+                continue;
+            };
+            match woken {
+                Woken::Applied => sleep_until(pause).await,
+                Woken::Due => {
+                    self.send(self.heartbeat(), &mut changes).await?;
+                    due = self.next_heartbeat();
+                }
+            }
+        }
+    }
+
+    /// Reads a batch, and writes what the client wants of it.
+    async fn read(&mut self, mut changes: Changes) -> Result<(Vec<u8>, bool, Changes), Problem> {
+        let (form, filter) = (self.form, self.filter.clone());
+        let read = move || {
+            let batch = changes.next_batch(ChangesLimit::default());
+            let batch = batch.map_err(|error| Problem::of(&error, Asked::Read))?;
+            let is_last = batch.is_last();
+            let ChangesBatch {
+                records,
+                upto,
+                applied,
+            } = batch;
+            let mut text = Vec::new();
+            for stored in records {
+                if filter.passes(&stored.record) {
+                    form.record(&mut text, stored.into());
+                }
+            }
+            Ok(((upto, applied), (text, is_last, changes)))
+        };
+        let (stands, read) = block(&self.shared.reads, read).await?;
+        (self.upto, self.applied) = stands;
+        Ok(read)
+    }
+
+    /// Hands in what was written; if the client is slow, it is waited for with nothing else in hand.
+    async fn send(&self, text: Vec<u8>, changes: &mut Changes) -> Result<(), Unheard> {
+        let sending = self.outlet.send(text);
+        tokio::pin!(sending);
+        let soon = Duration::from_secs(FEED_REST_SECONDS);
+        if let Ok(sent) = timeout(soon, &mut sending).await {
+            return sent;
+        }
+        changes.rest();
+        sending.await
+    }
+
+    /// Waits until there is more to read, or it is time to say that the feed lives.
+    async fn wait(&self, due: Instant) -> Result<Woken, Ended> {
+        let database = &self.shared.database;
+        let next = Sequence::new(self.upto.saturating_add(1));
+        let applied = async {
+            match next {
+                // Where nobody waits any more the database forgets it.
+                Some(next) => database.wait_applied(next).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.shared.shutdown.begun() => Err(shutting_down().into()),
+            () = self.outlet.closed() => Err(Ended::Unheard),
+            applied = applied => match applied {
+                Ok(()) => Ok(Woken::Applied),
+                Err(error) => Err(Problem::of(&error, Asked::Read).into()),
+            },
+            () = sleep_until(due) => Ok(Woken::Due),
+        }
+    }
+
+    fn heartbeat(&self) -> Vec<u8> {
+        let heartbeat = Heartbeat {
+            heartbeat: true,
+            applied_sequence: self.applied,
+            next_since: self.upto,
+        };
+        let mut text = Vec::new();
+        self.form.heartbeat(&mut text, heartbeat);
+        text
+    }
+
+    fn next_heartbeat(&self) -> Instant {
+        Instant::now() + Duration::from_secs(self.shared.settings.heartbeat_seconds)
+    }
+}
+
+fn shutting_down() -> Problem {
+    let detail = "the server is shutting down; go on later from next_since";
+    Problem::new(Code::ShuttingDown, detail)
+}

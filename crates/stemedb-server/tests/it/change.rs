@@ -1,0 +1,370 @@
+//! The feed of changes: each record once, in order, then what comes, to an end that says so.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, BodyDataStream};
+use axum::http::Request;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use stemedb::{Record, Sequence};
+use stemedb_server::Settings;
+use stemedb_server::wire::{ChangeEnd, ChangeLine, Code, Heartbeat, StoredRecord};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep};
+use tower::ServiceExt as _;
+
+use crate::support::{Home, ask, claim, post, request};
+
+const EVENTS: (&str, &str) = ("accept", "text/event-stream");
+
+/// A feed that is read piece by piece.
+struct Feed {
+    body: BodyDataStream,
+    text: String,
+    separator: &'static str,
+}
+
+async fn open(router: Router, path: &str, headers: &[(&str, &str)]) -> Feed {
+    let response = router.oneshot(request("GET", path, headers, "")).await;
+    let response = response.unwrap();
+    assert_eq!(response.status().as_u16(), 200);
+    let is_events = headers.contains(&EVENTS);
+    let kind = if is_events {
+        "text/event-stream"
+    } else {
+        "application/x-ndjson"
+    };
+    assert_eq!(response.headers()["content-type"], kind);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    Feed {
+        body: response.into_body().into_data_stream(),
+        text: String::new(),
+        separator: if is_events { "\n\n" } else { "\n" },
+    }
+}
+
+impl Feed {
+    /// The next line or event; `None` at the end, an error where the feed broke off.
+    async fn try_next(&mut self) -> Option<Result<String, axum::Error>> {
+        loop {
+            if let Some((next, rest)) = self.text.split_once(self.separator) {
+                let (next, rest) = (next.to_owned(), rest.to_owned());
+                self.text = rest;
+                return Some(Ok(next));
+            }
+            match self.body.next().await? {
+                Ok(piece) => self.text += std::str::from_utf8(&piece).unwrap(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    async fn next(&mut self) -> String {
+        self.try_next().await.unwrap().unwrap()
+    }
+
+    async fn line(&mut self) -> ChangeLine {
+        serde_json::from_str(&self.next().await).unwrap()
+    }
+
+    async fn record(&mut self) -> StoredRecord {
+        match self.line().await {
+            ChangeLine::Record(record) => *record,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn sequences(&mut self, count: usize) -> Vec<u64> {
+        let mut sequences = Vec::new();
+        for _ in 0..count {
+            sequences.push(self.record().await.sequence.get());
+        }
+        sequences
+    }
+}
+
+/// A home with an assertion about `a`, one about `b`, a vote on the first and an epoch.
+async fn four() -> Home {
+    let home = Home::new();
+    let claims = json!([claim("a", "p", 1), claim("b", "p", 2)]);
+    let stored = home.post("/v1/assertions", claims).await.ok(201).json();
+    let id = &stored["results"][0]["id"];
+    let vote = json!({"assertion": id, "agent": "a", "weight": 1});
+    home.post("/v1/votes", vote).await.ok(201);
+    let epoch = json!({"name": "2026", "agent": "a"});
+    home.post("/v1/epochs", epoch).await.ok(201);
+    home.settle();
+    home
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_behind_a_sequence_is_given_and_then_what_comes() {
+    let home = four().await;
+    let mut lines = open(home.service.router(), "/v1/changes?since=1", &[]).await;
+    let mut events = open(home.service.router(), "/v1/changes?since=1", &[EVENTS]).await;
+    for (sequence, name) in [
+        (2, "assertion"),
+        (3, "vote"),
+        (4, "epoch"),
+        (5, "assertion"),
+    ] {
+        if sequence == 5 {
+            home.post("/v1/assertions", claim("c", "p", 3))
+                .await
+                .ok(201);
+        }
+        let line = lines.next().await;
+        let stored: StoredRecord = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (stored.sequence.get(), stored.record.type_name()),
+            (sequence, name)
+        );
+        // It is the same text that the record is read as.
+        let path = format!("/v1/records/{}", stored.id);
+        assert_eq!(home.get(&path).await.ok(200).text, line);
+        let event = events.next().await;
+        assert_eq!(
+            event,
+            format!("id: {sequence}\nevent: {name}\ndata: {line}")
+        );
+    }
+    let mut all = open(home.service.router(), "/v1/changes", &[]).await;
+    assert_eq!(all.sequences(5).await, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_leave_out_what_is_not_asked_for() {
+    let home = four().await;
+    for (query, expected) in [
+        ("type=assertion", &[1, 2][..]),
+        ("type=vote", &[3]),
+        ("type=epoch", &[4]),
+        ("subject_prefix=b", &[2]),
+        ("subject_prefix=b&type=assertion&since=1", &[2]),
+        ("type=assertion&since=1", &[2]),
+    ] {
+        let path = format!("/v1/changes?{query}");
+        let mut feed = open(home.service.router(), &path, &[]).await;
+        assert_eq!(feed.sequences(expected.len()).await, expected, "{query}");
+    }
+    for query in [
+        "type=claim",
+        "since=",
+        "since=-1",
+        "since=5",
+        "since=18446744073709551616",
+        "subject_prefix=b&type=vote",
+        "subject_prefix=%00",
+        "as_of=1",
+    ] {
+        let answer = home.get(&format!("/v1/changes?{query}")).await;
+        answer.problem(Code::BadQuery);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_event_counts_for_more_than_the_beginning() {
+    let home = four().await;
+    let last = |id| [EVENTS, ("last-event-id", id)];
+    let mut feed = open(home.service.router(), "/v1/changes?since=1", &last("3")).await;
+    assert!(feed.next().await.starts_with("id: 4\nevent: epoch\n"));
+    let mut feed = open(home.service.router(), "/v1/changes?since=3", &last("")).await;
+    assert!(feed.next().await.starts_with("id: 4\n"));
+    for id in ["x", "5", "1, 2"] {
+        let answer = home.get_with("/v1/changes", &last(id)).await;
+        answer.problem(Code::BadQuery);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_in_which_nothing_happens_says_that_it_lives() {
+    let mut settings = Settings::default();
+    settings.heartbeat_seconds = 7;
+    let home = Home::with(&settings);
+    let mut lines = open(home.service.router(), "/v1/changes", &[]).await;
+    let begun = Instant::now();
+    for beat in 1..=3 {
+        let expected = Heartbeat {
+            heartbeat: true,
+            applied_sequence: 0,
+            next_since: 0,
+        };
+        assert_eq!(lines.line().await, ChangeLine::Heartbeat(expected));
+        assert_eq!(begun.elapsed().as_secs(), 7 * beat);
+    }
+    let mut events = open(home.service.router(), "/v1/changes", &[EVENTS]).await;
+    assert_eq!(events.next().await, ": heartbeat\nid: 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_says_how_far_a_feed_is_that_gives_nothing() {
+    let home = Home::new();
+    stored(&home, 3000);
+    let mut feed = open(home.service.router(), "/v1/changes?type=vote", &[]).await;
+    let expected = Heartbeat {
+        heartbeat: true,
+        applied_sequence: 3000,
+        next_since: 3000,
+    };
+    assert_eq!(feed.line().await, ChangeLine::Heartbeat(expected));
+}
+
+/// Stores assertions past the server, and waits until they can be read.
+fn stored(home: &Home, count: u64) {
+    let record = |number| {
+        let mut claim = claim("s", &"p".repeat(200), number);
+        claim["type"] = "assertion".into();
+        Record::from_json(claim.to_string().as_bytes()).unwrap()
+    };
+    let receipts = home.database.ingest((0..count).map(record));
+    assert!(receipts.iter().all(Result::is_ok));
+    home.settle();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_ends_a_feed_and_says_where_to_go_on() {
+    let home = four().await;
+    let mut lines = open(home.service.router(), "/v1/changes?since=3", &[]).await;
+    let mut events = open(home.service.router(), "/v1/changes", &[EVENTS]).await;
+    assert_eq!(lines.sequences(1).await, [4]);
+    for _ in 0..4 {
+        events.next().await;
+    }
+    home.service.shutdown().begin();
+    let ChangeLine::End(end) = lines.line().await else {
+        panic!("no end")
+    };
+    assert!(end.end && end.reason == Code::ShuttingDown && end.next_since == 4);
+    assert!(lines.try_next().await.is_none());
+    let last = events.next().await;
+    let data = last.strip_prefix("id: 4\nevent: end\ndata: ").unwrap();
+    assert_eq!(serde_json::from_str::<ChangeEnd>(data).unwrap(), end);
+    assert!(events.try_next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn feeds_have_their_number_and_one_that_is_left_makes_room() {
+    let mut settings = Settings::default();
+    settings.feeds_max = 1;
+    let home = Home::with(&settings);
+    let feed = open(home.service.router(), "/v1/changes", &[]).await;
+    let refused = home.get("/v1/changes").await;
+    refused.problem(Code::Unavailable);
+    assert_eq!(refused.header("retry-after"), "1");
+    drop(feed);
+    while home
+        .service
+        .router()
+        .oneshot(request("GET", "/v1/changes", &[], ""))
+        .await
+        .unwrap()
+        .status()
+        != 200
+    {
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_nothing_is_cut_off() {
+    let mut settings = Settings::default();
+    settings.feeds_max = 1;
+    let home = Home::with(&settings);
+    stored(&home, 10_000);
+    let mut slow = open(home.service.router(), "/v1/changes", &[]).await;
+    let mut refused = 0;
+    let mut other = loop {
+        let asked = request("GET", "/v1/changes?since=9999", &[], "");
+        let response = home.service.router().oneshot(asked).await.unwrap();
+        if response.status() == 200 {
+            break response.into_body().into_data_stream();
+        }
+        refused += 1;
+        assert!(refused < 1000);
+        sleep(Duration::from_millis(100)).await;
+    };
+    // The limit is 30 s.
+    assert!(refused >= 290);
+    assert!(other.next().await.unwrap().unwrap().starts_with(b"{\"id\""));
+    let mut given = 0;
+    let error = loop {
+        match slow.try_next().await.unwrap() {
+            Ok(line) => {
+                given += 1;
+                let stored: StoredRecord = serde_json::from_str(&line).unwrap();
+                assert_eq!(stored.sequence.get(), given);
+            }
+            Err(error) => break error,
+        }
+    };
+    assert!(given < 10_000);
+    assert_eq!(error.to_string(), "the stream broke off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_is_resumed_gives_each_record_once_while_writers_go_on() {
+    const WRITERS: u64 = 4;
+    const EACH: u64 = 150;
+    let home = Home::new();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let router = home.service.router();
+            tokio::spawn(async move {
+                for number in 0..EACH {
+                    let claims: Vec<Value> = (0..3)
+                        .map(|part| claim(&format!("w{writer}"), "p", 3 * number + part))
+                        .collect();
+                    // The second time it is there already.
+                    ask(router.clone(), post("/v1/assertions", json!(claims)))
+                        .await
+                        .ok(201);
+                    ask(router.clone(), post("/v1/assertions", json!(claims)))
+                        .await
+                        .ok(200);
+                }
+            })
+        })
+        .collect();
+    let total = WRITERS * EACH * 3;
+    let (mut given, mut last) = (Vec::new(), String::from("0"));
+    let mut stays = 1;
+    while (given.len() as u64) < total {
+        let headers = [EVENTS, ("last-event-id", last.as_str())];
+        let mut feed = open(home.service.router(), "/v1/changes?since=0", &headers).await;
+        for _ in 0..stays {
+            let event = feed.next().await;
+            let id = event
+                .lines()
+                .find_map(|line| line.strip_prefix("id: "))
+                .unwrap();
+            if event.contains("\ndata: ") {
+                given.push(id.parse::<u64>().unwrap());
+            }
+            last = id.to_owned();
+            if given.len() as u64 == total {
+                break;
+            }
+        }
+        stays = stays * 2 % 97 + 1;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert!(given.into_iter().eq(1..=total));
+    assert_eq!(
+        home.database.view().unwrap().applied(),
+        Sequence::new(total)
+    );
+}
+
+#[tokio::test]
+async fn other_methods_are_refused() {
+    let home = Home::new();
+    let posted = Request::builder().method("POST").uri("/v1/changes");
+    let answer = ask(home.service.router(), posted.body(Body::empty()).unwrap()).await;
+    answer.problem(Code::MethodNotAllowed);
+    home.get("/v1/records")
+        .await
+        .problem(Code::MethodNotAllowed);
+}
