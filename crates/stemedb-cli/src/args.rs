@@ -4,6 +4,8 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, sync::LazyLock};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::log::{LogFilter, LogFormat, parse_filter};
+
 mod example;
 
 /// The version, with the commit if the build was told of it.
@@ -244,6 +246,13 @@ pub(crate) struct Serve {
     /// Answer others than this machine without TLS, as behind a proxy that has it
     #[arg(long)]
     pub(crate) insecure_http: bool,
+    /// How the log is written to standard error, every line of which is JSON with json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// What is logged: a level, or some by module [default: warn, or error with --quiet]
+    #[arg(long, value_name = "LEVEL", env = "STEMEDB_LOG", hide_env_values = true,
+        value_parser = parse_filter)]
+    pub(crate) log: Option<LogFilter>,
 }
 
 /// What to do with tokens.

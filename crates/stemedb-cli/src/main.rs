@@ -17,6 +17,7 @@ mod config;
 mod failure;
 mod file;
 mod input;
+mod log;
 mod output;
 mod text;
 

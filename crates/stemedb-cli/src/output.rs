@@ -10,7 +10,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{failure::Failure, text};
+use crate::{failure::Failure, log, text};
 
 /// In which form the answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,9 +144,12 @@ impl Output {
     }
 }
 
-/// Writes a line to standard error.
+/// Writes a line to standard error, which may be a log.
 pub(crate) fn say(line: impl Display) {
     let line = line.to_string();
+    if log::say(&line) {
+        return;
+    }
     if writeln!(io::stderr(), "{}", text::printable(&line)).is_err() {
         // There is nowhere left to say it.
     }

@@ -137,7 +137,10 @@ pub(crate) fn prepare(body: &[u8], type_name: &'static str) -> Result<Records, P
 fn refusal(form: Form, count: usize, mut errors: Vec<ItemError>) -> Problem {
     if form == Form::One {
         let detail = errors.pop().map(|error| error.detail).unwrap_or_default();
-        return Problem::new(Code::InvalidRecord, detail);
+        return Problem {
+            rejected: 1,
+            ..Problem::new(Code::InvalidRecord, detail)
+        };
     }
     let invalid = errors.len();
     errors.truncate(ERRORS_LISTED_MAX);
@@ -148,6 +151,7 @@ fn refusal(form: Form, count: usize, mut errors: Vec<ItemError>) -> Problem {
     let detail = format!("{invalid} of {count} records are invalid, and none is stored{listed}");
     Problem {
         errors,
+        rejected: invalid as u64,
         ..Problem::new(Code::InvalidRecord, detail)
     }
 }

@@ -12,6 +12,7 @@ use axum::{
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
+use tracing::Span;
 
 use crate::auth::check_head;
 use crate::connection::Peer;
@@ -30,6 +31,7 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     let id = shared.request_ids.of(request.headers());
+    Span::current().record("request_id", id.to_str().unwrap_or_default());
     request.extensions_mut().insert(RequestId(id.clone()));
     let response = answer(&shared, request, next).await;
     render(response, id)

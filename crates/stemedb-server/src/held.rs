@@ -11,8 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 mod tests;
 
 /// The memory that bodies may take.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Memory {
+    bytes_max: usize,
     /// A permit for each byte.
     bytes: Arc<Semaphore>,
     /// The right to go over that.
@@ -22,9 +23,21 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self {
+            bytes_max,
             bytes: Arc::new(Semaphore::new(bytes_max)),
             beyond: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// How many bytes there are.
+    pub(crate) const fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    /// How many of them are held; whoever went over the bound counts with what was held before.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes_max
+            .saturating_sub(self.bytes.available_permits())
     }
 
     /// Holds so many bytes more, once there is room.

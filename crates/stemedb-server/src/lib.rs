@@ -57,6 +57,7 @@ mod held;
 mod inlet;
 mod intake;
 mod limits;
+mod metric;
 mod openapi;
 mod outlet;
 mod page;
@@ -73,6 +74,7 @@ mod stamp;
 mod state;
 mod tls;
 pub mod token;
+mod trace;
 pub mod wire;
 
 pub use server::{Listener, serve};

@@ -33,6 +33,15 @@ pub(crate) struct Problem {
     pub(crate) code: Code,
     pub(crate) detail: String,
     pub(crate) errors: Vec<ItemError>,
+    /// How many records broke a rule; no part of the answer.
+    pub(crate) rejected: u64,
+}
+
+/// What is known of a problem once its answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) code: Code,
+    pub(crate) rejected: u64,
 }
 
 impl Problem {
@@ -41,6 +50,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
+            rejected: 0,
         }
     }
 
@@ -120,6 +130,8 @@ pub(crate) fn render(mut response: Response, request_id: HeaderValue) -> Respons
         if problem.code == Code::ShuttingDown {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        let Problem { code, rejected, .. } = problem;
+        response.extensions_mut().insert(Told { code, rejected });
     }
     let headers = response.headers_mut();
     let uncached = HeaderValue::from_static("no-store");

@@ -17,12 +17,14 @@ use crate::guard::guard;
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::token::Scope;
+use crate::trace::trace;
 use crate::wire::Code;
 
 mod bulk;
 mod change;
 mod epoch;
 mod health;
+mod metric;
 mod openapi;
 mod record;
 mod stat;
@@ -39,6 +41,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(Arc::clone(&shared), guard))
+        .layer(from_fn_with_state(Arc::clone(&shared), trace))
         .with_state(shared)
 }
 
@@ -64,6 +67,7 @@ fn routes() -> Routes {
         .read("/v1/journal/head", get(stat::head))
         .open(LIVE, get(health::live))
         .open("/healthz/ready", get(health::ready))
+        .read("/metrics", get(metric::scrape))
         .open("/v1/openapi.json", get(openapi::json))
         .open("/v1/docs", get(openapi::page))
 }

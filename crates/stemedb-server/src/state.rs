@@ -15,9 +15,11 @@ use crate::auth::Gate;
 use crate::connection::Connections;
 use crate::held::Memory;
 use crate::intake::Intake;
+use crate::metric::{Metrics, Source};
 use crate::rate::Rate;
 use crate::request_id::RequestIds;
 use crate::token::TokenFile;
+use crate::trace::TraceIds;
 use crate::{Settings, Shutdown, StartError, route};
 
 /// What handlers share.
@@ -40,6 +42,10 @@ pub(crate) struct Shared {
     pub(crate) feeds: Arc<Semaphore>,
     /// What bodies take that are not acknowledged.
     pub(crate) bodies: Memory,
+    /// The place of the one scrape that does work.
+    pub(crate) scrapes: Arc<Semaphore>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) trace_ids: TraceIds,
 }
 
 /// A database behind HTTP: the routes, and what ends with them.
@@ -62,10 +68,17 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
     drop(database.view().map_err(StartError::Database)?);
     let request_ids = RequestIds::new().map_err(StartError::Random)?;
     let gate = Gate::new(TokenFile::of(database.directory())).map_err(StartError::Tokens)?;
+    let trace_ids = TraceIds::new().map_err(StartError::Random)?;
     let processors = available_parallelism().map_or(1, NonZero::get);
     let queue = settings.queued_requests_max;
     let (intake, thread) =
         Intake::start(Arc::clone(&database), queue, runtime).map_err(StartError::Thread)?;
+    let bodies = Memory::new(settings.bodies_bytes_max);
+    let metrics = Arc::new(Metrics::new(Source {
+        database: Arc::clone(&database),
+        intake: intake.clone(),
+        bodies: bodies.clone(),
+    }));
     let shared = Arc::new(Shared {
         database,
         settings: settings.clone(),
@@ -78,7 +91,10 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         checks: Arc::new(Semaphore::new(processors)),
         uploads: Arc::new(Semaphore::new(settings.uploads_max)),
         feeds: Arc::new(Semaphore::new(settings.feeds_max)),
-        bodies: Memory::new(settings.bodies_bytes_max),
+        bodies,
+        scrapes: Arc::new(Semaphore::new(1)),
+        metrics,
+        trace_ids,
     });
     Ok(Service {
         router: route::router(Arc::clone(&shared)),

@@ -87,8 +87,13 @@ Every answer names what it waited for, so that nothing that was acknowledged is 
 Listens to this machine alone, where whoever reaches it may do anything until there is a token. Any
 other address needs a token, and TLS or --insecure-http. The certificate is read again when it changes.
 
+Levels are off, error, warn, info, debug and trace; at info there is a line for every request, with
+its route, status, time, bytes and ids, and nothing of its path, its query or its bodies.
+
 Examples:
   stemedb serve
+  stemedb serve --log-format json --log info
+  stemedb serve --log warn,stemedb_wal=debug
   stemedb serve --dir ./claims --listen 127.0.0.1:8000
   stemedb serve --listen 0.0.0.0:8642 --tls-cert cert.pem --tls-key key.pem
   curl -H 'content-type: application/json' http://127.0.0.1:8642/v1/assertions \\

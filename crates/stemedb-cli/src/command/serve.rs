@@ -12,6 +12,7 @@ use super::Context;
 use crate::{
     args::Serve,
     failure::{Exit, Failure},
+    log::{self, LogFilter},
 };
 
 mod signals;
@@ -94,6 +95,9 @@ fn cannot_use(error: &TlsError) -> Failure {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Serve) -> Result<Exit, Failure> {
+    let filter = args.log.clone();
+    let filter = filter.unwrap_or_else(|| LogFilter::of(context.settings.talk()));
+    log::begin(args.log_format, filter);
     let plan = Plan::new(context, args)?;
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::file(Exit::Unavailable, "threads", &error))?;

@@ -34,3 +34,5 @@ mod token; // tokens of a server, made and revoked beside it
 mod tool; // keys, verify, rebuild, quarantine and the bytes on disk
 #[cfg(test)]
 mod torture; // killed processes, failing system calls, full disks; needs strace
+#[cfg(test)]
+mod watch; // the server as whoever operates it sees it: logs, metrics, readiness

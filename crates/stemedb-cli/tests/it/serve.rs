@@ -18,9 +18,9 @@ const CLAIM: &str = r#"{"subject":"s","predicate":"p","object":1,"agent":"a"}"#;
 const PATIENCE: Duration = Duration::from_secs(100);
 
 /// A server that is ended with the test.
-struct Server {
-    child: Child,
-    stderr: BufReader<ChildStderr>,
+pub(super) struct Server {
+    pub(super) child: Child,
+    pub(super) stderr: BufReader<ChildStderr>,
     address: SocketAddr,
 }
 
@@ -34,20 +34,28 @@ impl Drop for Server {
 
 impl Server {
     fn start(home: &Home) -> Self {
-        let mut command = home.command(["serve", "--listen", "127.0.0.1:0"]);
-        Self::of(command.stderr(Stdio::piped()).spawn().unwrap())
+        Self::of(home.command(["serve", "--listen", "127.0.0.1:0"])).0
     }
 
-    /// A server that was started, once it listens.
-    fn of(mut child: Child) -> Self {
+    /// A server, and what it said before it told of its address.
+    pub(super) fn of(mut command: Command) -> (Self, String) {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let address = line_with(&mut stderr, "listening on http://");
-        let address = address.trim().parse().unwrap();
-        Self {
+        let mut said = String::new();
+        let address = loop {
+            let start = said.len();
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+            if let Some((_, rest)) = said[start..].split_once("listening on http://") {
+                let end = rest.find(['"', '\n']).unwrap();
+                break rest[..end].parse().unwrap();
+            }
+        };
+        let server = Self {
             child,
             stderr,
             address,
-        }
+        };
+        (server, said)
     }
 
     fn connect(&self) -> TcpStream {
@@ -57,25 +65,34 @@ impl Server {
     }
 
     /// Sends one request, and reads the answer: its status and its body.
-    fn ask(&self, head: &str, body: &str) -> (u16, Value) {
+    pub(super) fn ask(&self, head: &str, body: &str) -> (u16, Value) {
+        let (head, body) = self.ask_text(head, body);
+        let status = head.split(' ').nth(1).unwrap();
+        (
+            status.parse().unwrap(),
+            serde_json::from_str(&body).unwrap(),
+        )
+    }
+
+    /// Sends one request, and reads the answer: its head and its body.
+    pub(super) fn ask_text(&self, head: &str, body: &str) -> (String, String) {
         let mut stream = self.connect();
         let length = body.len();
         write!(stream, "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap();
-        (status.parse().unwrap(), serde_json::from_str(body).unwrap())
+        (head.to_owned(), body.to_owned())
     }
 
-    fn signal(&self, name: &str) {
+    pub(super) fn signal(&self, name: &str) {
         let mut kill = Command::new("kill");
         let kill = kill.args(["-s", name, &self.child.id().to_string()]);
         assert!(kill.status().unwrap().success());
     }
 
     /// The code with which it ends.
-    fn code(&mut self) -> Option<i32> {
+    pub(super) fn code(&mut self) -> Option<i32> {
         const LOOK: Duration = Duration::from_millis(5);
         let mut waited = Duration::ZERO;
         while waited < PATIENCE {
@@ -216,8 +233,8 @@ fn running_out_of_descriptors_is_waited_out() {
     let home = Home::new();
     let program = env!("CARGO_BIN_EXE_stemedb");
     let script = format!("ulimit -n 100; exec {program} serve --listen 127.0.0.1:0");
-    let mut command = home.program("sh", ["-c", &script]);
-    let mut server = Server::of(command.stderr(Stdio::piped()).spawn().unwrap());
+    let command = home.program("sh", ["-c", &script]);
+    let (mut server, _) = Server::of(command);
     let crowd: Vec<TcpStream> = (0..150).map(|_| server.connect()).collect();
     drop(crowd);
     let (status, _) = server.ask("GET /healthz/live", "");

@@ -57,6 +57,8 @@ enum Content {
     /// JSON of any form.
     Document,
     Html,
+    /// Metrics in the text form of Prometheus.
+    Text,
     /// Lines of JSON, each of this schema.
     Lines(&'static str),
     /// The same as lines, or as server-sent events.
@@ -154,6 +156,7 @@ impl Answer {
                 return document;
             }
             Content::Html => ("text/html", json!({"type": "string"})),
+            Content::Text => ("text/plain", json!({"type": "string"})),
             Content::Document => ("application/json", json!({"type": "object"})),
         };
         let mut content = json!({ "schema": schema });

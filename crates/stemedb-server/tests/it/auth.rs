@@ -14,7 +14,8 @@ use crate::wire::{LIVE, Running, header, status};
 const PATIENCE_LOOKS: u32 = 3000;
 
 /// Every route that needs a token, and which scope.
-const ROUTES: [(&str, &str, Scope); 16] = [
+const ROUTES: [(&str, &str, Scope); 17] = [
+    ("GET", "/metrics", Scope::Read),
     ("POST", "/v1/records", Scope::Write),
     // What it asks for is refused, or the answer would not end.
     ("GET", "/v1/changes?since=x", Scope::Read),

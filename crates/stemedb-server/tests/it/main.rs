@@ -13,9 +13,13 @@ mod change; // the feed of changes
 #[cfg(test)]
 mod connection; // connections that take their time, and too many of them
 #[cfg(test)]
+mod exposition; // a strict reader of what a scrape is answered with
+#[cfg(test)]
 mod health; // whether it lives, serves, and where the database stands
 #[cfg(test)]
 mod list; // pages of subjects, assertions, votes and epochs
+#[cfg(test)]
+mod metric; // what a scrape says, and what is documented
 #[cfg(test)]
 mod problem; // every refusal is a problem with its code
 #[cfg(test)]
@@ -31,4 +35,6 @@ mod support; // a database and its service in a directory of their own
 #[cfg(test)]
 mod tls; // who agrees on TLS, and who does not
 #[cfg(test)]
-mod wire; // what goes over a connection, byte by byte
+mod trace;
+#[cfg(test)]
+mod wire; // what goes over a connection, byte by byte // the trace that a request is part of

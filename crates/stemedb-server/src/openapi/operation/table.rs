@@ -316,6 +316,23 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
     },
     Operation {
         method: "get",
+        path: "/metrics",
+        id: "get_metrics",
+        tag: "Health",
+        summary: "What the server and its database are doing, for Prometheus",
+        description: "",
+        parameters: &[],
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            text: "The metrics, in the text form of Prometheus, version 0.0.4.",
+            content: Content::Text,
+            headers: &[],
+        }],
+        codes: &[BadQuery],
+    },
+    Operation {
+        method: "get",
         path: "/v1/docs",
         id: "get_docs",
         tag: "Documents",

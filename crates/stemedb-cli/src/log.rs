@@ -1,0 +1,125 @@
+//! The log of a server, on standard error.
+
+use std::{
+    io,
+    str::FromStr as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use clap::ValueEnum;
+use tracing::{level_filters::LevelFilter, subscriber::set_global_default};
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, registry};
+
+use crate::output::Talk;
+
+/// Whether every line of standard error is JSON.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// What this program says itself, whatever is logged of the rest.
+const OWN: &str = "stemedb_cli";
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One line for people
+    Text,
+    /// One JSON document a line
+    Json,
+}
+
+/// What is logged: levels, one for all and others by module.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LogFilter(Targets);
+
+/// Reads what is to be logged, as `info` or `warn,stemedb_wal=debug`.
+pub(crate) fn parse_filter(text: &str) -> Result<LogFilter, String> {
+    if text.is_empty() {
+        // A variable that is empty says nothing.
+        return Ok(LogFilter::of(Talk::Normal));
+    }
+    let mut targets = Targets::new();
+    for part in text.split(',') {
+        let (module, name) = part.split_once('=').unwrap_or(("", part));
+        let unknown = |_| format!("\"{name}\" is none of off, error, warn, info, debug, trace");
+        let level = LevelFilter::from_str(name).map_err(unknown)?;
+        targets = if module.is_empty() {
+            targets.with_default(level)
+        } else {
+            targets.with_target(module, level)
+        };
+    }
+    Ok(LogFilter(targets))
+}
+
+impl LogFilter {
+    /// What is logged unless something is asked for.
+    pub(crate) fn of(talk: Talk) -> Self {
+        let level = match talk {
+            Talk::Normal => LevelFilter::WARN,
+            Talk::Quiet => LevelFilter::ERROR,
+        };
+        Self(Targets::new().with_default(level))
+    }
+}
+
+/// Begins to log; what the program says otherwise becomes part of a log of JSON.
+pub(crate) fn begin(format: LogFormat, filter: LogFilter) {
+    let LogFilter(filter) = filter;
+    let filter = filter.with_target(OWN, LevelFilter::INFO);
+    // Where standard error is gone there is nowhere to say so.
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false);
+    let begun = match format {
+        LogFormat::Text => set_global_default(registry().with(filter).with(lines)),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_span_list(false);
+            set_global_default(registry().with(filter).with(lines))
+        }
+    };
+    IS_JSON.store(
+        begun.is_ok() && format == LogFormat::Json,
+        Ordering::Relaxed,
+    );
+}
+
+/// Says a line in the log, if that is of JSON; whether it did.
+pub(crate) fn say(line: &str) -> bool {
+    let is_json = IS_JSON.load(Ordering::Relaxed);
+    if is_json {
+        if let Some(error) = line.strip_prefix("error: ") {
+            tracing::error!(target: OWN, "{error}");
+        } else {
+            tracing::info!(target: OWN, "{line}");
+        }
+    }
+    is_json
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::{LogFilter, parse_filter};
+    use crate::output::Talk;
+
+    #[test]
+    fn levels_hold_for_all_or_for_a_module() {
+        let LogFilter(filter) = parse_filter("warn,stemedb_wal=debug,stemedb_storage=off").unwrap();
+        assert!(filter.would_enable("stemedb_server::trace", &Level::WARN));
+        assert!(!filter.would_enable("stemedb_server::trace", &Level::INFO));
+        assert!(filter.would_enable("stemedb_wal::log", &Level::DEBUG));
+        assert!(!filter.would_enable("stemedb_storage", &Level::ERROR));
+        for text in ["warn", ""] {
+            assert_eq!(parse_filter(text).unwrap(), LogFilter::of(Talk::Normal));
+        }
+    }
+
+    #[test]
+    fn what_is_no_level_is_refused() {
+        for text in ["loud", "stemedb_wal", "warn,", "info,stemedb_wal=", "a=b"] {
+            assert!(parse_filter(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The metrics, for Prometheus.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Uri, header},
+    response::Response,
+};
+
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::read::block;
+use crate::state::Shared;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// `GET /metrics`: one scrape at a time does work, and others wait for it.
+pub(super) async fn scrape(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    Query::of(&uri, &[])?;
+    let metrics = Arc::clone(&shared.metrics);
+    let write = move || {
+        let text = metrics.write();
+        text.or(Err(Problem::internal("the metrics cannot be written")))
+    };
+    let text = block(&shared.scrapes, write).await?;
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, TEXT);
+    Ok(response)
+}

@@ -1,0 +1,145 @@
+//! What is said of every request: a span while it goes on, an event when its answer is sent or given up, and counts.
+//!
+//! Nothing of a body, a query or a path is said: the route is its template.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{Method, StatusCode},
+    middleware::Next,
+    response::Response,
+};
+use tokio::time::Instant;
+use tracing::{Instrument as _, Span, field::Empty};
+
+use crate::metric::{Metrics, Route, method_name};
+use crate::problem::Told;
+use crate::state::Shared;
+use crate::wire::Code;
+
+mod body;
+mod parent;
+
+pub(crate) use parent::TraceIds;
+
+use body::Watched;
+
+/// Watches a request from its head to the last byte of its answer.
+pub(crate) async fn trace(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let parent = shared.trace_ids.of(request.headers());
+    let mut passage = Passage::begin(Arc::clone(&shared.metrics), &request);
+    passage.span.record("trace_id", parent.trace_id());
+    passage.span.record("span_id", parent.span_id());
+    let bytes_in = Arc::clone(&passage.bytes_in);
+    let request = request.map(|body| Body::new(Watched::new(body, bytes_in)));
+    let answered = next.run(request).instrument(passage.span.clone());
+    let mut response = answered.await;
+    let headers = response.headers_mut();
+    headers.insert(parent::HEADER, parent.to_header());
+    passage.answer(&response);
+    let bytes_out = Arc::clone(&passage.bytes_out);
+    response.map(|body| Body::new(Watched::new(body, bytes_out).until_end(passage)))
+}
+
+/// A request on its way; it ends when this is dropped.
+#[derive(Debug)]
+struct Passage {
+    metrics: Arc<Metrics>,
+    span: Span,
+    begun: Instant,
+    route: Route,
+    method: Method,
+    answer: Option<Answered>,
+    /// Bytes of the body of the request, and of that of the answer, as far as they came.
+    bytes_in: Arc<AtomicU64>,
+    bytes_out: Arc<AtomicU64>,
+}
+
+/// What is known of an answer when its head is there.
+#[derive(Clone, Copy, Debug)]
+struct Answered {
+    status: StatusCode,
+    code: Option<Code>,
+    took: Duration,
+}
+
+impl Passage {
+    fn begin(metrics: Arc<Metrics>, request: &Request) -> Self {
+        let matched = request.extensions().get::<MatchedPath>();
+        let route = Route::new(matched.map(MatchedPath::as_str));
+        let method = request.method().clone();
+        // It is there at every level, so that whatever is said meanwhile can be told to be of this request.
+        let span = tracing::error_span!(
+            "request",
+            method = method_name(&method),
+            route = route.as_str(),
+            request_id = Empty,
+            trace_id = Empty,
+            span_id = Empty,
+        );
+        metrics.in_flight.inc();
+        Self {
+            metrics,
+            span,
+            begun: Instant::now(),
+            route,
+            method,
+            answer: None,
+            bytes_in: Arc::default(),
+            bytes_out: Arc::default(),
+        }
+    }
+
+    /// Counts an answer whose body is still to be sent.
+    fn answer(&mut self, response: &Response) {
+        let told = response.extensions().get::<Told>();
+        let answered = Answered {
+            status: response.status(),
+            code: told.map(|told| told.code),
+            took: self.begun.elapsed(),
+        };
+        if let Some(told) = told {
+            self.metrics.add_problem(told.code);
+            self.metrics.rejected.inc_by(told.rejected);
+        }
+        let counted = Some((answered.status, answered.took));
+        self.metrics.add_request(&self.route, &self.method, counted);
+        self.answer = Some(answered);
+    }
+
+    fn say(&self, answered: Answered) {
+        // Ordering: whoever added to them is done, and nothing else is told by them.
+        let bytes_in = self.bytes_in.load(Ordering::Relaxed);
+        let bytes_out = self.bytes_out.load(Ordering::Relaxed);
+        let Answered { status, code, took } = answered;
+        let (status, code) = (status.as_u16(), code.map(Code::name));
+        let seconds = took.as_secs_f64();
+        match status {
+            503 => tracing::warn!(status, code, seconds, bytes_in, bytes_out, "answered"),
+            500.. => tracing::error!(status, code, seconds, bytes_in, bytes_out, "answered"),
+            _ => tracing::info!(status, code, seconds, bytes_in, bytes_out, "answered"),
+        }
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+        let _entered = self.span.enter();
+        if let Some(answered) = self.answer {
+            self.say(answered);
+        } else {
+            self.metrics.add_request(&self.route, &self.method, None);
+            let seconds = self.begun.elapsed().as_secs_f64();
+            tracing::info!(seconds, "the client went away before it was answered");
+        }
+    }
+}
