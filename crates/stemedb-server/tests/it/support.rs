@@ -1,7 +1,7 @@
 //! A database and its service in a directory of their own.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -77,7 +77,16 @@ impl Home {
     pub(crate) async fn reopened(self) -> (Database, TempDir) {
         let path = self.path();
         self.service.close().await;
-        Arc::into_inner(self.database).unwrap().close().unwrap();
+        // A stream whose end was read may hold the database for a moment longer.
+        let shared = self.database;
+        for _ in 0..2_000 {
+            if Arc::strong_count(&shared) == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let database = Arc::into_inner(shared).expect("nobody holds the database");
+        database.close().unwrap();
         (Database::open(path).unwrap(), self.directory)
     }
 }
