@@ -40,8 +40,11 @@ pub(crate) fn parse_filter(text: &str) -> Result<LogFilter, String> {
     let mut targets = Targets::new();
     for part in text.split(',') {
         let (module, name) = part.split_once('=').unwrap_or(("", part));
-        let unknown = |_| format!("\"{name}\" is none of off, error, warn, info, debug, trace");
-        let level = LevelFilter::from_str(name).map_err(unknown)?;
+        // The crate takes no name for `error`, and digits for levels.
+        let named = Some(name).filter(|name| name.starts_with(|first: char| first.is_alphabetic()));
+        let level = named.and_then(|name| LevelFilter::from_str(name).ok());
+        let unknown = || format!("\"{name}\" is none of off, error, warn, info, debug, trace");
+        let level = level.ok_or_else(unknown)?;
         targets = if module.is_empty() {
             targets.with_default(level)
         } else {
@@ -118,7 +121,14 @@ mod tests {
 
     #[test]
     fn what_is_no_level_is_refused() {
-        for text in ["loud", "stemedb_wal", "warn,", "info,stemedb_wal=", "a=b"] {
+        for text in [
+            "loud",
+            "stemedb_wal",
+            "warn,",
+            "info,stemedb_wal=",
+            "a=b",
+            "3",
+        ] {
             assert!(parse_filter(text).is_err(), "{text}");
         }
     }
