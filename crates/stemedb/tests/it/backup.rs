@@ -206,7 +206,13 @@ fn damage_in_a_backup_is_named_and_mended_from_the_database() {
     let (place, kept) = (Place::new(), Place::new());
     let database = place.database();
     store(&database, (0..MANY).map(numbered).collect());
-    back_up(&database, &kept.path()).unwrap();
+    // An idle journal closes its last group with an empty one, which a backup may come before.
+    for _ in 0..1_000 {
+        if counts(&back_up(&database, &kept.path()).unwrap()) == (2, 0, 0) {
+            break;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+    }
     for name in ["0000000000000001", "0000000000000002"] {
         let path = kept.join(&format!("segments/{name}.segment"));
         let mut bytes = bytes_of(&path);
