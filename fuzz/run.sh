@@ -8,7 +8,8 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
-    targets=(group recovery payload json key http)
+    # `http` is run by name: it has not been run for long yet.
+    targets=(group recovery payload json key)
 fi
 
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
