@@ -357,7 +357,7 @@ pub(in crate::openapi) fn tags() -> Value {
         {"name": "Assertions", "description": "What agents state of subjects, and who votes on it."},
         {"name": "Epochs", "description": "Periods or states of knowledge, each in the place of another."},
         {"name": "Database", "description": "Where it stands."},
-        {"name": "Health", "description": "For whoever runs it. No token is needed."},
-        {"name": "Documents", "description": "What you read. No token is needed."},
+        {"name": "Health", "description": "For whoever runs it."},
+        {"name": "Documents", "description": "What you read."},
     ])
 }
