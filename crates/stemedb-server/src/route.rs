@@ -35,6 +35,9 @@ mod vote;
 /// Where it is told that the process lives.
 pub(crate) const LIVE: &str = "/healthz/live";
 
+/// Where it is told whether the database serves.
+pub(crate) const READY: &str = "/healthz/ready";
+
 /// All routes, with everything that stands round them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     routes()
@@ -67,7 +70,7 @@ fn routes() -> Routes {
         .read("/v1/stats", get(stat::stats))
         .read("/v1/journal/head", get(stat::head))
         .open(LIVE, get(health::live))
-        .open("/healthz/ready", get(health::ready))
+        .open(READY, get(health::ready))
         .read("/metrics", get(metric::scrape))
         .open("/v1/openapi.json", get(openapi::json))
         .open("/v1/docs", get(openapi::page))

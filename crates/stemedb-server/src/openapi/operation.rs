@@ -7,12 +7,12 @@ use super::{
     parameter::{Header, Parameter},
     schema::{reference, set},
 };
-use crate::route::{LIVE, Need, needs};
+use crate::route::{LIVE, Need, READY, needs};
 use crate::token::Scope;
 use crate::wire::Code;
 
 use Code::{
-    BadHeader, Corruption, CrossOrigin, Forbidden, Internal, Misdirected, RateLimited,
+    BadHeader, Corruption, CrossOrigin, Forbidden, Internal, Misdirected, NoSpace, RateLimited,
     RequestTimeout, ShuttingDown, Unauthenticated, Unavailable,
 };
 
@@ -162,8 +162,16 @@ impl Operation {
                 codes.push(CrossOrigin);
             }
         }
-        codes.sort_by_key(|code| code.status());
+        codes.sort_by_key(|code| self.status(*code));
         codes
+    }
+
+    /// With which status it answers a code.
+    fn status(&self, code: Code) -> u16 {
+        match code {
+            NoSpace | Corruption if self.path == READY => Unavailable.status(),
+            _ => code.status(),
+        }
     }
 
     fn responses(&self, example: Example, scope: Option<Scope>) -> Value {
@@ -173,9 +181,10 @@ impl Operation {
         });
         let mut responses: Map<_, _> = answers.collect();
         let codes = self.codes(scope);
-        for refused in codes.chunk_by(|one, next| one.status() == next.status()) {
+        for refused in codes.chunk_by(|one, next| self.status(*one) == self.status(*next)) {
             if let Some(first) = refused.first() {
-                responses.insert(first.status().to_string(), problem(*first, refused));
+                let status = self.status(*first);
+                responses.insert(status.to_string(), problem(status, refused));
             }
         }
         Value::Object(responses)
@@ -230,20 +239,22 @@ fn headers(own: &[Header]) -> Value {
 }
 
 /// The refusals of one status.
-fn problem(first: Code, codes: &[Code]) -> Value {
+fn problem(status: u16, codes: &[Code]) -> Value {
     let lines = codes
         .iter()
         .map(|code| format!("`{}`: {}.", code.name(), code.title()));
     let names: Vec<_> = codes.iter().map(|code| code.name()).collect();
-    let own: &[Header] = match first {
-        Unauthenticated => &[Header::Authenticate],
-        passing if passing.is_passing() => &[Header::RetryAfter],
-        _ => &[],
+    let own: &[Header] = if codes.contains(&Unauthenticated) {
+        &[Header::Authenticate]
+    } else if codes.iter().all(|code| code.is_passing()) {
+        &[Header::RetryAfter]
+    } else {
+        &[]
     };
     let narrowed = json!({
         "allOf": [
             reference("Problem"),
-            {"properties": {"code": {"enum": names}, "status": {"const": first.status()}}},
+            {"properties": {"code": {"enum": names}, "status": {"const": status}}},
         ],
     });
     json!({
