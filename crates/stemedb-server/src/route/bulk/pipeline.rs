@@ -123,7 +123,10 @@ impl Upload {
                                 .await;
                         }
                     };
+                    let before = tally.rejected;
                     let (text, unknown) = tally.report(lines, receipts);
+                    let rejected = tally.rejected.saturating_sub(before);
+                    self.shared.metrics.rejected.inc_by(rejected);
                     self.outlet.send(text).await?;
                     match unknown {
                         None => continue,
@@ -144,6 +147,9 @@ impl Upload {
             None => Ending::Whole,
             Some(_) => Ending::Broken,
         };
+        if let Some(problem) = &broken {
+            self.shared.metrics.add_problem(problem.code);
+        }
         let problem = broken.map(|problem| problem.document(self.request_id.as_str()));
         let database = Arc::clone(&self.shared.database);
         let stats = spawn_blocking(move || database.stats()).await;

@@ -65,6 +65,7 @@ impl Feed {
         let Ended::Told(problem) = ended else {
             return;
         };
+        self.shared.metrics.add_problem(problem.code);
         let end = ChangeEnd {
             end: true,
             reason: problem.code,
