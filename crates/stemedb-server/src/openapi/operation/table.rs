@@ -267,7 +267,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         body: None,
         answers: &[Answer {
             status: 200,
-            text: "The feed, which ends when the server does.",
+            text: "The feed, which ends when the server does, or the token that it was asked for with.",
             content: Content::Feed("ChangeLine"),
             headers: &[],
         }],
