@@ -21,12 +21,14 @@ use crate::token::Scope;
 use crate::trace::trace;
 use crate::wire::Code;
 
+mod backup;
 mod bulk;
 mod change;
 mod epoch;
 mod health;
 mod metric;
 mod openapi;
+mod quarantine;
 mod record;
 mod stat;
 mod subject;
@@ -54,10 +56,11 @@ fn routes() -> Routes {
     let id = "/v1/assertions/{id}";
     let votes = "/v1/assertions/{id}/votes";
     let of_subject = "/v1/subjects/{subject}/assertions";
+    let retry = "/v1/quarantine/{sequence}/retry";
     Routes::default()
-        .write("/v1/assertions", post(record::post_assertions))
-        .write("/v1/votes", post(record::post_votes))
-        .write("/v1/epochs", post(record::post_epochs))
+        .write("/v1/assertions", record::post_of("assertion"))
+        .write("/v1/votes", record::post_of("vote"))
+        .write("/v1/epochs", record::post_of("epoch"))
         .read("/v1/epochs", get(epoch::list))
         .write("/v1/records", post(bulk::post))
         .read("/v1/records/{id}", get(record::get))
@@ -67,6 +70,11 @@ fn routes() -> Routes {
         .read("/v1/subjects", get(subject::list))
         .read(of_subject, get(subject::assertions))
         .read("/v1/changes", get(change::get))
+        .read("/v1/quarantine", get(quarantine::list))
+        .read("/v1/quarantine/{sequence}", get(quarantine::get))
+        .admin(retry, post(quarantine::retry))
+        .admin("/v1/backup", get(backup::segments))
+        .admin("/v1/backup/segments/{number}", get(backup::bytes))
         .read("/v1/stats", get(stat::stats))
         .read("/v1/journal/head", get(stat::head))
         .open(LIVE, get(health::live))
@@ -124,6 +132,11 @@ impl Routes {
     /// Adds a route that stores records.
     fn write(self, path: &'static str, way: Way) -> Self {
         self.add(path, way, Some(Scope::Write))
+    }
+
+    /// Adds a route that is for whoever runs the database.
+    fn admin(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, Some(Scope::Admin))
     }
 
     /// Adds a route that is for everybody.

@@ -62,6 +62,8 @@ enum Content {
     /// JSON of any form.
     Document,
     Html,
+    /// Bytes of any kind.
+    Bytes,
     /// Metrics in the text form of Prometheus.
     Text,
     /// Lines of JSON, each of this schema.
@@ -74,7 +76,14 @@ enum Content {
 const NDJSON: &str = "application/x-ndjson";
 
 /// What any request may meet.
-const ANY: [Code; 5] = [BadHeader, RequestTimeout, Unavailable, Corruption, Internal];
+const ANY: [Code; 6] = [
+    BadHeader,
+    RequestTimeout,
+    Unavailable,
+    NoSpace,
+    Corruption,
+    Internal,
+];
 
 /// What any request may meet but the one for the life of the process.
 const BUT_LIVE: [Code; 2] = [RateLimited, ShuttingDown];
@@ -211,6 +220,7 @@ impl Answer {
                 return document;
             }
             Content::Html => ("text/html", json!({"type": "string"})),
+            Content::Bytes => ("application/octet-stream", json!({})),
             Content::Text => ("text/plain", json!({"type": "string"})),
             Content::Document => ("application/json", json!({"type": "object"})),
         };

@@ -31,6 +31,8 @@ pub(super) struct Feed {
     pub(super) given: u64,
     /// Everything up to here was read.
     pub(super) upto: u64,
+    /// Nothing behind this is given, and then it ends; `None` for a feed that goes on.
+    pub(super) until: Option<u64>,
     /// The last sequence that could be read when it was looked.
     pub(super) applied: u64,
 }
@@ -45,6 +47,8 @@ enum Woken {
 
 /// Why a feed goes no further.
 enum Ended {
+    /// All was given that was asked for.
+    Complete,
     /// The client is told.
     Told(Problem),
     /// Nobody listens.
@@ -75,14 +79,18 @@ impl Feed {
             }
             Err(ended) = self.follow() => ended,
         };
-        let Ended::Told(problem) = ended else {
-            return;
+        let (reason, detail) = match ended {
+            Ended::Complete => (None, "all that could be read is given".to_owned()),
+            Ended::Told(problem) => (Some(problem.code), problem.detail),
+            Ended::Unheard => return,
         };
-        self.shared.metrics.add_problem(problem.code);
+        if let Some(code) = reason {
+            self.shared.metrics.add_problem(code);
+        }
         let end = ChangeEnd {
             end: true,
-            reason: problem.code,
-            detail: problem.detail,
+            reason,
+            detail,
             next_since: self.given,
         };
         let mut text = Vec::new();
@@ -96,6 +104,9 @@ impl Feed {
         let mut changes = self.shared.database.changes(Sequence::new(self.upto));
         let mut due = self.next_heartbeat();
         loop {
+            if self.is_complete() {
+                return Err(Ended::Complete);
+            }
             if self.shared.shutdown.has_begun() {
                 return Err(shutting_down().into());
             }
@@ -107,7 +118,7 @@ impl Feed {
                 due = self.next_heartbeat();
             }
             self.given = self.upto;
-            let woken = if is_last {
+            let woken = if is_last && !self.is_complete() {
                 self.wait(due).await?
             } else if due <= Instant::now() {
                 Woken::Due
@@ -124,9 +135,15 @@ impl Feed {
         }
     }
 
+    /// Whether all was given that was asked for.
+    fn is_complete(&self) -> bool {
+        self.until.is_some_and(|until| self.upto >= until)
+    }
+
     /// Reads a batch, and writes what the client wants of it.
     async fn read(&mut self, mut changes: Changes) -> Result<(Vec<u8>, bool, Changes), Problem> {
-        let (form, filter) = (self.form, self.filter.clone());
+        let (form, filter, until) = (self.form, self.filter.clone(), self.until);
+        let is_wanted = move |sequence: u64| until.is_none_or(|until| sequence <= until);
         let read = move || {
             let batch = changes.next_batch(ChangesLimit::default());
             let batch = batch.map_err(|error| Problem::of(&error, Asked::Read))?;
@@ -138,7 +155,7 @@ impl Feed {
             } = batch;
             let mut text = Vec::new();
             for stored in records {
-                if filter.passes(&stored.record) {
+                if is_wanted(stored.sequence.get()) && filter.passes(&stored.record) {
                     form.record(&mut text, stored.into());
                 }
             }
@@ -146,6 +163,7 @@ impl Feed {
         };
         let (stands, read) = block(&self.shared.reads, read).await?;
         (self.upto, self.applied) = stands;
+        self.upto = until.map_or(self.upto, |until| self.upto.min(until));
         Ok(read)
     }
 
