@@ -11,8 +11,8 @@ use Code::{
     NotFound, NotYetApplied, RecordNotFound, UnsupportedMediaType,
 };
 use Parameter::{
-    AsOf, Cursor, Id, IfNoneMatch, LastEventId, Limit, MinSequence, Predicate, Prefix, Since,
-    Subject, SubjectPrefix, Type,
+    AsOf, Cursor, Cursors, Id, IfNoneMatch, LastEventId, Limit, MinSequence, Predicate, Prefix,
+    Since, Subject, SubjectPrefix, Type,
 };
 
 const WRITE: &[Code] = &[
@@ -164,7 +164,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Assertions",
         summary: "Lists the votes on an assertion, with their sums",
         description: "Votes on an assertion that is not stored yet are shown; what nobody voted on and nobody stored is not found.",
-        parameters: &[Id, Limit, Cursor, AsOf, MinSequence],
+        parameters: &[Id, Limit, Cursor, Cursors, AsOf, MinSequence],
         body: None,
         answers: ok!("VotePage", "A page of them, in the order of their ids."),
         codes: &[
@@ -183,7 +183,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Assertions",
         summary: "Lists subjects, with the number of their assertions",
         description: "",
-        parameters: &[Prefix, Limit, Cursor, AsOf, MinSequence],
+        parameters: &[Prefix, Limit, Cursor, Cursors, AsOf, MinSequence],
         body: None,
         answers: ok!(
             "SubjectPage",
@@ -198,7 +198,15 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Assertions",
         summary: "Lists what is asserted of a subject",
         description: "Of a subject that nobody spoke of the list is empty.",
-        parameters: &[Subject, Predicate, Limit, Cursor, AsOf, MinSequence],
+        parameters: &[
+            Subject,
+            Predicate,
+            Limit,
+            Cursor,
+            Cursors,
+            AsOf,
+            MinSequence,
+        ],
         body: None,
         answers: ok!(
             "RecordPage",
@@ -213,7 +221,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Epochs",
         summary: "Lists epochs",
         description: "",
-        parameters: &[Limit, Cursor, AsOf, MinSequence],
+        parameters: &[Limit, Cursor, Cursors, AsOf, MinSequence],
         body: None,
         answers: ok!("RecordPage", "A page of them, in the order of their ids."),
         codes: &[BadQuery, BadCursor, NotYetApplied],
