@@ -80,7 +80,9 @@ fn list(context: &mut Context, part: &Part) -> Result<Exit, Failure> {
     let db = context.open()?;
     let view = db.view()?;
     let output = &mut context.output;
-    let entries = view.quarantine(&page)?;
+    let entries = view
+        .quarantine(&page)?
+        .map(|entry| entry.map_err(Failure::from));
     let printed = listing::print(entries, part.limit, |entry, cursor| match output.form() {
         Form::Json => output.json(&json(entry, Payload::Hidden, Some(cursor.to_string()))),
         Form::People => output.line(format_args!(

@@ -1,0 +1,1 @@
+//! Which server is asked, and what it is shown.
