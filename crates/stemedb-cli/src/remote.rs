@@ -21,7 +21,7 @@ mod view;
 mod tests;
 
 pub(crate) use address::ServerUrl;
-pub(crate) use answer::{Answer, Lines};
+pub(crate) use answer::Answer;
 pub(crate) use client::{Client, Route};
 pub(crate) use trouble::Trouble;
-pub(crate) use view::{Server, ServerView};
+pub(crate) use view::{Server, ServerView, stats};

@@ -75,7 +75,8 @@ impl FromStr for ServerUrl {
         if bare.unwrap_or(host).is_empty() {
             return Err(FORM);
         }
-        if authority.port().is_some() != authority.port_u16().is_some() {
+        let behind = authority.as_str().strip_prefix(host).unwrap_or_default();
+        if authority.port_u16().is_none() && !behind.is_empty() {
             return Err("the port is no number up to 65535");
         }
         Ok(Self {

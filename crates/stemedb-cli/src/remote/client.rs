@@ -20,7 +20,7 @@ use rustls_pki_types::ServerName;
 use tokio::{
     net::TcpStream,
     runtime::{self, Runtime},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
 
@@ -275,11 +275,9 @@ impl Client {
         converse(stream).await
     }
 
-    /// Connects, if it has not, so that a wrong address shows at once.
-    pub(crate) fn reach(&self) -> Result<(), Trouble> {
-        let sender = self.runtime.block_on(self.connect())?;
-        *self.sender.borrow_mut() = Some(sender);
-        Ok(())
+    /// Waits, as long as the connection needs no hand.
+    pub(crate) fn pause(&self, duration: Duration) {
+        self.runtime.block_on(async { sleep(duration).await });
     }
 }
 
