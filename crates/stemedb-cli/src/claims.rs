@@ -1,10 +1,15 @@
 //! Where the claims are: in a directory of this machine, or with a server. Commands ask in one way.
 
-use stemedb::{Database, Listed, Page, Predicate, RecordId, Stored, Subject, SubjectCount};
+use std::path::Path;
+
+use stemedb::{
+    Database, ErrorKind, Listed, Page, Predicate, RecordId, Sequence, Stored, Subject,
+    SubjectCount, backup::BackupReport, maintenance::Progress,
+};
 use stemedb_server::wire;
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, chain},
     remote::{Server, ServerView},
 };
 
@@ -19,6 +24,18 @@ pub(crate) enum Claims {
     /// Asked over HTTP.
     There(Box<Server>),
 }
+
+/// What became of a record in quarantine that was tried again.
+#[derive(Debug)]
+pub(crate) enum Retry {
+    /// It is stored.
+    Admitted(wire::Retried),
+    /// It still cannot be applied, for this reason.
+    Kept(String),
+}
+
+/// All records, as they are read.
+pub(crate) type Records<'a> = Box<dyn Iterator<Item = Result<Stored, Failure>> + 'a>;
 
 /// What it held when it was asked.
 #[derive(Debug)]
@@ -41,6 +58,57 @@ impl Claims {
         match self {
             Self::Here(database) => Ok(wire::Stats::from(&database.stats()?)),
             Self::There(server) => server.stats(),
+        }
+    }
+
+    /// All records, in the order of their arrival.
+    pub(crate) fn records(&self) -> Result<Records<'_>, Failure> {
+        Ok(match self {
+            Self::Here(database) => {
+                let export = database.export()?;
+                Box::new(export.map(|stored| stored.map_err(Failure::from)))
+            }
+            Self::There(server) => Box::new(server.records()?),
+        })
+    }
+
+    /// Brings a backup up to date.
+    pub(crate) fn backup(
+        &self,
+        destination: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<BackupReport, Failure> {
+        match self {
+            Self::Here(database) => Ok(database.backup(destination, progress)?),
+            Self::There(server) => server.backup(destination, progress),
+        }
+    }
+
+    /// Appends a record in quarantine again, if it would apply now.
+    pub(crate) fn retry(&self, sequence: Sequence) -> Result<Retry, Failure> {
+        match self {
+            Self::Here(database) => match database.retry_quarantined(sequence) {
+                Ok(receipt) => Ok(Retry::Admitted((&receipt).into())),
+                Err(error) if error.kind() == ErrorKind::Invalid => Ok(Retry::Kept(chain(&error))),
+                Err(error) => Err(error.into()),
+            },
+            Self::There(server) => server.retry(sequence),
+        }
+    }
+
+    /// Waits until `last` can be read.
+    pub(crate) fn wait_applied(&self, last: Sequence) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => Ok(database.wait_applied(last).wait()?),
+            Self::There(server) => server.wait_applied(last),
+        }
+    }
+
+    /// Lets go of it.
+    pub(crate) fn close(self) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => Ok(database.close()?),
+            Self::There(_) => Ok(()),
         }
     }
 }
@@ -93,6 +161,33 @@ impl<'a> View<'a> {
         match self {
             Self::Here(view) => Ok(view.epoch_chain(id)?),
             Self::There(view) => view.epoch_chain(id),
+        }
+    }
+
+    /// The records that could not be applied, without their bytes.
+    pub(crate) fn quarantine(&self, page: &Page) -> Result<List<'a, wire::Quarantined>, Failure> {
+        let entry = |entry| wire::Quarantined {
+            payload: None,
+            ..wire::Quarantined::from(entry)
+        };
+        match self {
+            Self::Here(view) => Ok(Box::new(here(view.quarantine(page)?).map(move |listed| {
+                let Listed { value, cursor } = listed?;
+                let value = entry(value);
+                Ok(Listed { value, cursor })
+            }))),
+            Self::There(view) => view.quarantine(page),
+        }
+    }
+
+    /// The record in quarantine under a sequence, with its bytes.
+    pub(crate) fn quarantined(
+        &self,
+        sequence: Sequence,
+    ) -> Result<Option<wire::Quarantined>, Failure> {
+        match self {
+            Self::Here(view) => Ok(view.quarantined(sequence)?.map(Into::into)),
+            Self::There(view) => view.quarantined(sequence),
         }
     }
 

@@ -61,6 +61,9 @@ pub(crate) const PIECES_WAITING_MAX: usize = 2;
 /// Milliseconds between two looks of a feed that has given all there was.
 pub(crate) const FEED_PAUSE_MS: u64 = 50;
 
+/// Bytes of a segment of the journal that are read at once.
+pub(crate) const SEGMENT_PIECE_BYTES: usize = 256 << 10;
+
 /// Seconds after which a feed whose client takes nothing lets go of the files that it reads.
 pub(crate) const FEED_REST_SECONDS: u64 = 1;
 

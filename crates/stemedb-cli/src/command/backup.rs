@@ -33,12 +33,12 @@ struct Mended {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Backup) -> Result<Exit, Failure> {
-    let database = context.open()?;
+    let claims = context.claims()?;
     let working = Working::new(context.output.shows_progress(), "bytes");
-    let made = database.backup(&args.destination, &mut |progress| working.show(&progress));
+    let made = claims.backup(&args.destination, &mut |progress| working.show(&progress));
     working.clear();
     let made = Made::of(made?);
-    database.close()?;
+    claims.close()?;
     print(context, &made)?;
     for Mended {
         file,

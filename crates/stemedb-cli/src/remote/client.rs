@@ -177,16 +177,16 @@ impl Client {
         })
     }
 
-    /// Sends `body`, which is of the type `kind`.
+    /// Asks for something to be done, with a body of a type.
     pub(crate) fn post(
         &self,
         route: &Route,
-        (kind, body): (&'static str, Bytes),
+        body: Option<(&'static str, Bytes)>,
     ) -> Result<Answer<'_>, Trouble> {
         self.ask(&Asked {
             method: Method::POST,
             route,
-            body: Some((kind, body)),
+            body,
         })
     }
 

@@ -71,7 +71,7 @@ fn refused(problem: &Problem, url: &ServerUrl) -> Failure {
     let exit = exit_for(*code);
     let text = match code {
         // In the words in which the library says it.
-        Code::BadCursor => return Failure::new(exit, detail),
+        Code::BadCursor | Code::RecordNotFound => return Failure::new(exit, detail),
         _ if *status >= 500 => format!("{url}: {detail} (request {request_id})"),
         _ => format!("{url}: {detail}"),
     };

@@ -1,16 +1,22 @@
 //! The questions of a view, asked of a server.
 
-use stemedb::{Page, Predicate, Record, RecordId, Sequence, Stored, Subject, SubjectCount};
+use std::path::Path;
+
+use stemedb::{
+    Page, Predicate, Record, RecordId, Sequence, Stored, Subject, SubjectCount,
+    backup::BackupReport, maintenance::Progress,
+};
 use stemedb_server::wire::{self, Code};
 
 use super::{
     Client, Route, Trouble,
     client::encode,
     convert,
+    copy::{self, Records},
     pager::{Pager, nothing},
 };
 use crate::{
-    claims::List,
+    claims::{List, Retry},
     failure::{Exit, Failure},
 };
 
@@ -36,9 +42,37 @@ impl Server {
         Self { client }
     }
 
-    /// Who is asked.
-    pub(crate) const fn client(&self) -> &Client {
-        &self.client
+    /// All records, in the order of their arrival.
+    pub(crate) fn records(&self) -> Result<Records<'_>, Failure> {
+        Records::begin(&self.client).map_err(|trouble| trouble.failure(self.client.url()))
+    }
+
+    /// See [`stemedb::Database::backup`].
+    pub(crate) fn backup(
+        &self,
+        destination: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<BackupReport, Failure> {
+        copy::backup(&self.client, destination, progress)
+    }
+
+    /// See [`stemedb::Database::retry_quarantined`].
+    pub(crate) fn retry(&self, sequence: Sequence) -> Result<Retry, Failure> {
+        let route = Route::new(format!("/v1/quarantine/{sequence}/retry"));
+        let answer = self.client.post(&route, None);
+        match answer.and_then(super::Answer::json) {
+            Ok(retried) => Ok(Retry::Admitted(retried)),
+            Err(Trouble::Refused { problem, .. }) if problem.code == Code::InvalidRecord => {
+                Ok(Retry::Kept(problem.detail))
+            }
+            Err(trouble) => Err(trouble.failure(self.client.url())),
+        }
+    }
+
+    /// Waits until everything that is durable can be read.
+    pub(crate) fn wait_applied(&self, last: Sequence) -> Result<(), Failure> {
+        let waited = super::wait_applied(&self.client, Some(last));
+        waited.map_err(|trouble| trouble.failure(self.client.url()))
     }
 
     /// Counts, sequences and sizes.
@@ -166,6 +200,25 @@ impl<'a> ServerView<'a> {
     fn no_chain(&self, id: RecordId) -> Failure {
         let text = format!("{}: it gives no chain of epoch {id}", self.client.url());
         Failure::new(Exit::Corruption, text)
+    }
+
+    /// See [`stemedb::View::quarantine`].
+    pub(crate) fn quarantine(&self, page: &Page) -> Result<List<'a, wire::Quarantined>, Failure> {
+        self.list(Route::new("/v1/quarantine"), page, Ok)
+    }
+
+    /// See [`stemedb::View::quarantined`].
+    pub(crate) fn quarantined(
+        &self,
+        sequence: Sequence,
+    ) -> Result<Option<wire::Quarantined>, Failure> {
+        let route = Route::new(format!("/v1/quarantine/{sequence}"));
+        let answer = self.client.get(&route.with_some("min_sequence", self.last));
+        match answer.and_then(super::Answer::json) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(trouble) if trouble.code() == Some(Code::RecordNotFound) => Ok(None),
+            Err(trouble) => Err(self.failure(trouble)),
+        }
     }
 
     /// See [`stemedb::View::subjects`].

@@ -9,6 +9,7 @@ use super::{
     support::{Home, Run, claims},
 };
 
+mod copy;
 mod fake;
 mod intake;
 mod read;
@@ -39,7 +40,7 @@ impl Served {
         Self::of(home)
     }
 
-    fn of(home: Home) -> Self {
+    pub(super) fn of(home: Home) -> Self {
         let copied = Command::new("cp")
             .args(["-a", "--sparse=always"])
             .args([home.path("stemedb-data"), home.path("copy")])

@@ -1,21 +1,18 @@
 //! Where records go: into a database of this machine, or to a server.
 
-use std::{sync::mpsc::Receiver, time::Duration};
+use std::sync::mpsc::Receiver;
 
 use stemedb::{Database, Prepared, Receipt, Sequence, Submission};
 use stemedb_server::wire::Code;
 
 use super::{
     parse::Text,
-    upload::{Patience, Settled, Uploader},
+    upload::{Settled, Uploader},
 };
 use crate::{
     failure::{Exit, Failure},
-    remote::{Client, Trouble, stats},
+    remote::{Client, stats, wait_applied},
 };
-
-/// Milliseconds between two looks at how far a server is.
-const LOOK_MS: u64 = 50;
 
 /// Where records go.
 #[derive(Debug)]
@@ -112,39 +109,6 @@ impl Target {
         match self {
             Self::Here(database) => Ok(database.close()?),
             Self::There { .. } => Ok(()),
-        }
-    }
-}
-
-/// Asks until everything that is durable can be read; as long as that goes on, it is waited for.
-fn wait_applied(client: &Client, last: Option<Sequence>) -> Result<(), Trouble> {
-    let mut patience = Patience::new();
-    let mut wanted = None;
-    let mut seen = 0;
-    loop {
-        let trouble = match stats(client) {
-            Ok(stats) => {
-                let durable = stats.durable_sequence.max(last.map_or(0, Sequence::get));
-                let wanted = *wanted.get_or_insert(durable);
-                if stats.applied_sequence >= wanted {
-                    return Ok(());
-                }
-                if stats.applied_sequence > seen {
-                    seen = stats.applied_sequence;
-                    patience = Patience::new();
-                    client.pause(Duration::from_millis(LOOK_MS));
-                    continue;
-                }
-                Trouble::Lost(format!(
-                    "sequence {wanted} is durable, and cannot be read yet; {seen} is the last that can"
-                ))
-            }
-            Err(trouble) if trouble.is_passing() => trouble,
-            Err(trouble) => return Err(trouble),
-        };
-        match patience.next(trouble.retry_after()) {
-            Some(pause) => client.pause(pause.min(Duration::from_secs(1))),
-            None => return Err(trouble),
         }
     }
 }

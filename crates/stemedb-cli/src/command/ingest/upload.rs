@@ -6,7 +6,6 @@
 use std::{
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
-    time::Duration,
 };
 
 use hyper::body::Bytes;
@@ -15,9 +14,8 @@ use stemedb_server::wire::{BulkEnd, BulkLine, BulkResult, Fate, Readiness};
 
 use super::parse::Text;
 use crate::{
-    clock::Stopwatch,
     failure::{Exit, Failure},
-    remote::{Client, Route, Trouble},
+    remote::{Client, Patience, Route, Trouble},
 };
 
 /// Bytes of lines after which a request is full.
@@ -25,13 +23,6 @@ const REQUEST_BYTES: usize = 4 << 20;
 
 /// Chunks that wait for the request before theirs.
 const JOBS_MAX: usize = 16;
-
-/// Milliseconds without any success after which nothing is tried again.
-const PATIENCE_MS: u64 = 60_000;
-
-/// Milliseconds between two tries, at first and at most.
-const PAUSE_MS: u64 = 100;
-const PAUSE_MS_MAX: u64 = 5_000;
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -249,7 +240,7 @@ impl<N: Fn(String)> Sender<N> {
     fn send(&self, parcel: &mut Parcel) -> Result<(), Trouble> {
         let before = parcel.settled.len();
         let body = (NDJSON, parcel.rest());
-        let answer = self.client.post(&Route::new("/v1/records"), body)?;
+        let answer = self.client.post(&Route::new("/v1/records"), Some(body))?;
         let mut lines = answer.lines();
         let mut end: Option<BulkEnd> = None;
         while let Some(line) = lines.next_json()? {
@@ -282,70 +273,4 @@ impl<N: Fn(String)> Sender<N> {
 
 fn strange(text: &str) -> Trouble {
     Trouble::Strange(text.to_owned())
-}
-
-/// For how long the same is tried again.
-pub(super) struct Patience {
-    since: Stopwatch,
-    pause_ms: u64,
-}
-
-impl Patience {
-    pub(super) fn new() -> Self {
-        Self {
-            since: Stopwatch::start(),
-            pause_ms: PAUSE_MS,
-        }
-    }
-
-    const fn is_new(&self) -> bool {
-        self.pause_ms == PAUSE_MS
-    }
-
-    /// How long to wait before the next try; none where it is over.
-    pub(super) fn next(&mut self, retry_after_seconds: Option<u64>) -> Option<Duration> {
-        let elapsed_ms = self.since.elapsed_ms();
-        self.next_after(elapsed_ms, retry_after_seconds)
-    }
-
-    fn next_after(&mut self, elapsed_ms: u64, seconds: Option<u64>) -> Option<Duration> {
-        let wanted_ms = seconds.unwrap_or(0).saturating_mul(1000);
-        let pause_ms = self.pause_ms.max(wanted_ms);
-        self.pause_ms = self.pause_ms.saturating_mul(2).min(PAUSE_MS_MAX);
-        let is_over = elapsed_ms.saturating_add(pause_ms) > PATIENCE_MS;
-        (!is_over).then_some(Duration::from_millis(pause_ms))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::Patience;
-
-    #[test]
-    fn pauses_grow_and_end_after_a_minute() {
-        let mut patience = Patience::new();
-        assert!(patience.is_new());
-        let mut elapsed_ms = 0;
-        let mut pauses = Vec::new();
-        while let Some(pause) = patience.next_after(elapsed_ms, None) {
-            let pause_ms = u64::try_from(pause.as_millis()).unwrap();
-            elapsed_ms += pause_ms;
-            pauses.push(pause_ms);
-        }
-        assert_eq!(pauses[..7], [100, 200, 400, 800, 1600, 3200, 5000]);
-        assert!((50_000..=60_000).contains(&elapsed_ms), "{elapsed_ms}");
-        assert!(!patience.is_new());
-    }
-
-    #[test]
-    fn a_server_says_how_long_to_wait_up_to_a_minute() {
-        let mut patience = Patience::new();
-        assert_eq!(
-            patience.next_after(0, Some(7)),
-            Some(Duration::from_secs(7))
-        );
-        assert_eq!(patience.next_after(0, Some(u64::MAX)), None);
-    }
 }
