@@ -36,10 +36,10 @@ pub(crate) struct Flags {
     /// The directory of the database [default: ./stemedb-data]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// The server to ask in place of a directory, as http://127.0.0.1:8642
+    /// The server to ask in place of a directory
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// A file whose first line is the token for the server [default: that of STEMEDB_TOKEN]
+    /// A file whose first line is the token that the server wants
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// Certificate authorities in PEM, to believe in place of those of this machine

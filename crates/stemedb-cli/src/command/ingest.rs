@@ -131,7 +131,7 @@ fn reach(context: &Context, url: &ServerUrl, bar: &Progress) -> Result<Target, F
     };
     Ok(Target::There {
         uploader: Uploader::start(context.client(url)?, note)?,
-        client: context.client(url)?,
+        client: Box::new(context.client(url)?),
     })
 }
 

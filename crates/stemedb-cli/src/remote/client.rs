@@ -223,7 +223,7 @@ impl Client {
         let request = self.request(asked)?;
         let limit = Duration::from_secs(SILENCE_SECONDS_MAX);
         let response = timeout(limit, sender.send_request(request)).await;
-        let response = response.map_err(|_| silent())?;
+        let response = response.ok().ok_or_else(silent)?;
         if response.is_ok() {
             *self.sender.borrow_mut() = Some(sender);
         }

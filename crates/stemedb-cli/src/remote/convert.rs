@@ -39,22 +39,19 @@ pub(super) fn subject(count: wire::SubjectCount) -> Result<SubjectCount, Failure
 
 /// A place in a list.
 pub(super) fn cursor(text: &str) -> Result<PageCursor, Failure> {
-    text.parse().map_err(|_: stemedb::Error| {
-        let text = "the server gives a cursor that is none";
-        Failure::new(Exit::Corruption, text)
-    })
+    let cursor = text.parse().ok();
+    let text = "the server gives a cursor that is none";
+    cursor.ok_or_else(|| Failure::new(Exit::Corruption, text))
 }
 
 /// The other way round than [`time`](crate::text::time).
 pub(super) fn milliseconds(time: &str) -> Result<u64, Failure> {
     let far = time.strip_suffix(" ms after 1970");
-    let ms = match far {
-        Some(ms) => ms.parse().ok(),
-        None => {
-            let time: Option<jiff::Timestamp> = time.parse().ok();
-            time.and_then(|time| u64::try_from(time.as_millisecond()).ok())
-        }
+    let near = || {
+        let time: jiff::Timestamp = time.parse().ok()?;
+        u64::try_from(time.as_millisecond()).ok()
     };
+    let ms = far.map_or_else(near, |ms| ms.parse().ok());
     ms.ok_or_else(|| {
         let text = format!("the server gives a time that is none: {time}");
         Failure::new(Exit::Corruption, text)

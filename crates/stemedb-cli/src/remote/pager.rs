@@ -45,12 +45,12 @@ impl<'a, W: DeserializeOwned, T> Pager<'a, W, T> {
             ready: VecDeque::new(),
             next: None,
         };
-        pager.fetch(first.with("limit", FIRST_ITEMS))?;
+        pager.fetch(&first.with("limit", FIRST_ITEMS))?;
         Ok(pager)
     }
 
-    fn fetch(&mut self, route: Route) -> Result<(), Trouble> {
-        let page: wire::Page<W> = self.client.get(&route)?.json()?;
+    fn fetch(&mut self, route: &Route) -> Result<(), Trouble> {
+        let page: wire::Page<W> = self.client.get(route)?.json()?;
         let wire::Page {
             items,
             next_cursor,
@@ -81,7 +81,7 @@ impl<W: DeserializeOwned, T> Iterator for Pager<'_, W, T> {
             && let Some(cursor) = self.next.take()
         {
             let route = self.route.clone().with("cursor", cursor);
-            if let Err(trouble) = self.fetch(route.with("limit", ITEMS)) {
+            if let Err(trouble) = self.fetch(&route.with("limit", ITEMS)) {
                 return Some(Err(trouble.failure(self.client.url())));
             }
         }

@@ -13,6 +13,7 @@ mod copy;
 mod fake;
 mod intake;
 mod read;
+mod secure;
 mod setting;
 
 /// A home with a server on its database, and a copy of that database beside it.

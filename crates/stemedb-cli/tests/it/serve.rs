@@ -45,7 +45,8 @@ impl Server {
         let address = loop {
             let start = said.len();
             assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
-            if let Some((_, rest)) = said[start..].split_once("listening on http://") {
+            if let Some((_, rest)) = said[start..].split_once("listening on ") {
+                let (_, rest) = rest.split_once("://").unwrap();
                 let end = rest.find(['"', '\n']).unwrap();
                 break rest[..end].parse().unwrap();
             }

@@ -24,7 +24,7 @@ pub(super) enum Target {
         /// Sends.
         uploader: Uploader,
         /// Asks how far it is.
-        client: Client,
+        client: Box<Client>,
     },
 }
 

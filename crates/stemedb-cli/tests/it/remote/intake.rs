@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// After this long, what has not happened does not happen.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -33,8 +33,8 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 
 /// How many lines the file has.
 fn lines_of(home: &Home, name: &str) -> usize {
-    let text = std::fs::read(home.path(name)).unwrap_or_default();
-    text.iter().filter(|byte| **byte == b'\n').count()
+    let text = std::fs::read_to_string(home.path(name)).unwrap_or_default();
+    text.matches('\n').count()
 }
 
 /// Records, duplicates, blank lines, and lines that are none.
