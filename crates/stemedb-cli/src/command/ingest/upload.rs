@@ -219,7 +219,15 @@ impl<N: Fn(String)> Sender<N> {
             let (is_passing, retry_after) = (trouble.is_passing(), trouble.retry_after());
             let failure = trouble.failure(url);
             if !is_passing {
+                if parcel.is_settled() {
+                    // Who goes on like this is not believed to the end.
+                    parcel.settled.pop();
+                }
                 return Err(failure);
+            }
+            if parcel.is_settled() {
+                // Nothing but the end was missing.
+                break;
             }
             if patience.is_new() {
                 let text = failure.text();

@@ -181,23 +181,149 @@ fn what_a_server_says_does_not_steer_a_terminal() {
     );
 }
 
-#[test]
-fn a_record_under_another_id_is_refused() {
-    let record = r#"{"id":"0000000000000000000000000000000000000000000000000000000000000000","sequence":1,"arrived_at":"2026-01-01T00:00:00.000Z","type":"assertion","subject":"s","predicate":"p","object":{"number":1.0},"agent":"a","confidence":1.0}"#;
-    let stats = r#"{"assertions":1,"votes":0,"epochs":0,"quarantined":0,"durable_sequence":1,"applied_sequence":1,"journal":{"id":"x","head_hash":null,"segments":1,"bytes":1},"store":{"kind":"hybrid","bytes":1}}"#;
+const STATS: &str = r#"{"assertions":1,"votes":0,"epochs":0,"quarantined":0,"durable_sequence":1,"applied_sequence":1,"journal":{"id":"x","head_hash":null,"segments":1,"bytes":1},"store":{"kind":"hybrid","bytes":1}}"#;
+
+const LIVE: &str = r#"{"status":"live"}"#;
+
+/// Answers by the path, from the last answer that was not given yet; `answers` are beginnings of requests, and whole answers.
+fn routes(answers: Vec<(&'static str, String)>) -> String {
+    let mut answers = answers;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let mut head = [0; 4096];
+            let mut head = vec![0; 1 << 16];
             let length = stream.read(&mut head).unwrap();
-            let is_stats = head[..length].starts_with(b"GET /v1/stats");
-            let body = if is_stats { stats } else { record };
-            stream
-                .write_all(ok("application/json", body).as_bytes())
-                .unwrap();
+            let begins = |(path, _): &(&str, String)| head[..length].starts_with(path.as_bytes());
+            let Some(at) = answers.iter().rposition(begins) else {
+                continue;
+            };
+            stream.write_all(answers[at].1.as_bytes()).unwrap();
+            // The first answer to a path is given for ever.
+            let path = answers[at].0;
+            if answers.iter().filter(|(other, _)| *other == path).count() > 1 {
+                answers.remove(at);
+            }
         }
     });
+    url
+}
+
+fn json(body: &str) -> String {
+    ok("application/json", body)
+}
+
+#[test]
+fn a_record_under_another_id_is_refused() {
+    let record = r#"{"id":"0000000000000000000000000000000000000000000000000000000000000000","sequence":1,"arrived_at":"2026-01-01T00:00:00.000Z","type":"assertion","subject":"s","predicate":"p","object":{"number":1.0},"agent":"a","confidence":1.0}"#;
+    let url = routes(vec![
+        ("GET /v1/stats", json(STATS)),
+        ("GET /v1/records", json(record)),
+    ]);
     ask(&url, COMMANDS[1]).failed(5, &["has another id"]);
+}
+
+/// The record of `claims(1)`, as a feed gives it.
+fn line() -> String {
+    let home = Home::with(&crate::support::claims(1));
+    let id = home.run(["export", "--ids"]).fine().stdout;
+    home.run(["get", "--json", id.trim()]).fine().stdout
+}
+
+#[test]
+fn an_export_without_its_end_fails() {
+    let (line, stats) = (line(), ("GET /v1/stats", json(STATS)));
+    let feed = |end: &str| {
+        let feed = ok("application/x-ndjson", &format!("{line}{end}"));
+        routes(vec![stats.clone(), ("GET /v1/changes", feed)])
+    };
+    let exported = |end: &str| {
+        let url = feed(end);
+        ask(&url, &["export"])
+    };
+    let whole = exported("{\"end\":true,\"reason\":null,\"detail\":\"all\",\"next_since\":1}\n");
+    assert_eq!(whole.fine().stdout.lines().count(), 1);
+    let cut = exported("").ended(4);
+    assert!(cut.error().contains("broke off"), "{}", cut.stderr);
+    let half = exported("{\"end\":true,\"rea").ended(4);
+    assert!(half.error().contains("broke off"), "{}", half.stderr);
+    let over = exported(
+        "{\"end\":true,\"reason\":\"shutting_down\",\"detail\":\"over\",\"next_since\":1}\n",
+    );
+    assert!(over.ended(4).error().contains("over"));
+    let twice = exported(&line).ended(4);
+    assert!(
+        twice.error().contains("sequence 1 behind 1"),
+        "{}",
+        twice.stderr
+    );
+}
+
+fn result(line: &str, number: u64) -> String {
+    let stored: serde_json::Value = serde_json::from_str(line).unwrap();
+    let id = stored["id"].as_str().unwrap();
+    format!("{{\"line\":{number},\"status\":\"stored\",\"id\":\"{id}\",\"sequence\":1}}\n")
+}
+
+const END: &str = "{\"end\":true,\"lines\":1,\"stored\":1,\"duplicates\":0,\"rejected\":0,\"durable_sequence\":1}\n";
+
+/// Ingests one claim where the uploads are answered so, one after the other.
+fn upload(answers: Vec<String>) -> Run {
+    let mut all = vec![
+        ("GET /healthz/live", json(LIVE)),
+        ("GET /v1/stats", json(STATS)),
+    ];
+    let uploads = answers.into_iter().rev();
+    all.extend(uploads.map(|answer| ("POST /v1/records", answer)));
+    ask(&routes(all), &["ingest", "claim.ndjson", "--json"])
+}
+
+#[test]
+fn what_has_no_result_is_sent_again() {
+    let line = line();
+    let lines = |text: &str| ok("application/x-ndjson", text);
+    let good = lines(&(result(&line, 1) + END));
+    let busy = "HTTP/1.1 503 X\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let broken = "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"line\"";
+    let run = upload(vec![busy.into(), broken.into(), lines(""), good]).fine();
+    assert_eq!(
+        (&run.json()["stored"], &run.json()["rejected"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("status 503; what has no result is sent again"),
+        "{}",
+        run.stderr
+    );
+    // The end was missing, the result was not.
+    let run = upload(vec![lines(&result(&line, 1)), "never asked for".into()]).fine();
+    assert_eq!(run.json()["stored"], 1);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn results_that_do_not_fit_the_lines_are_refused() {
+    let line = line();
+    let lines = |text: String| ok("application/x-ndjson", &text);
+    let other = {
+        let right = result(&line, 1);
+        let at = right.find("\"id\":\"").unwrap() + 6;
+        format!("{}{}{}", &right[..at], "0".repeat(64), &right[at + 64..])
+    };
+    for (answer, words) in [
+        (lines(result(&line, 2) + END), "order of the lines"),
+        (lines(END.to_owned()), "fewer results"),
+        (
+            lines(result(&line, 1) + &result(&line, 2) + END),
+            "more results",
+        ),
+        (lines(result(&line, 1) + END + END), "behind its last line"),
+        (lines(other + END), "another record"),
+    ] {
+        let run = upload(vec![answer]).ended(4);
+        assert!(run.error().contains(words), "{words}: {}", run.stderr);
+    }
 }

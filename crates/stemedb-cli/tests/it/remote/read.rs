@@ -1,5 +1,7 @@
 //! What is read: each command says the same here and there.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+
 use super::{Served, ids, variety};
 use crate::support::{examples, shared};
 
@@ -165,4 +167,30 @@ fn figures_are_the_same() {
         words(served.there(&["stats"])),
         words(served.here(&["stats"]))
     );
+}
+
+/// The pipe is full long before the end of the list, so that most of it is asked for after the new claims have come.
+#[test]
+fn a_list_stays_as_it_is_while_claims_come() {
+    let served = Served::with(&variety());
+    let url = served.server.url();
+    let mut child = served
+        .home
+        .start(["--url", &url, "subject", "many", "--json"]);
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    stdout.read_line(&mut said).unwrap();
+    let more = |number| {
+        format!(
+            r#"{{"type":"assertion","subject":"many","predicate":"z{number}","object":1,"agent":"late"}}"#
+        )
+    };
+    let more: Vec<_> = (0..50).map(more).collect();
+    served.home.write("more.ndjson", more.join("\n"));
+    served.there(&["ingest", "-q", "more.ndjson"]).fine();
+    stdout.read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(said.lines().count(), 2500);
+    let now = served.there(&["subject", "many", "--json"]).fine();
+    assert_eq!(now.ndjson().len(), 2550);
 }
