@@ -169,16 +169,17 @@ fn refuse_local(command: &Command) -> Result<(), Failure> {
             "creates files on this machine",
             "name a directory with --dir, and `serve` it",
         ),
-        Command::Journal(_) | Command::Store(_) => (
-            "journal and store",
-            "look at files of this machine",
-            "`stats` and `export` ask a server; or make a `backup --url`, and `restore` it",
-        ),
+        Command::Journal(_) => ("journal", LOOKS, COPIES),
+        Command::Store(_) => ("store", LOOKS, COPIES),
         _ => return Ok(()),
     };
     let text = format!("--url: `{name}` {why}");
     Err(Failure::new(Exit::Usage, text).advise(advice))
 }
+
+const LOOKS: &str = "looks at files of this machine";
+const COPIES: &str =
+    "`stats` and `export` ask a server; or make a `backup --url`, and `restore` it";
 
 /// Advice where somebody may have meant another machine.
 const SERVES: &str = "leave out --url; `serve` creates the database that it serves";

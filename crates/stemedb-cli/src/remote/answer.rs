@@ -53,9 +53,10 @@ impl<'a> Answer<'a> {
                 problem: Box::new(problem),
                 retry_after,
             }),
-            _ if matches!(status, 429 | 502..=504) => Err(Trouble::Lost(format!(
-                "it answers with the status {status}"
-            ))),
+            _ if matches!(status, 429 | 502..=504) => Err(Trouble::Busy {
+                status,
+                retry_after,
+            }),
             _ => Err(Trouble::Strange(format!(
                 "it answers with the status {status}, and does not say why"
             ))),

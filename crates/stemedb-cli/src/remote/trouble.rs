@@ -10,6 +10,13 @@ use crate::failure::{Exit, Failure};
 pub(crate) enum Trouble {
     /// It cannot be reached, or fell silent, or broke off.
     Lost(String),
+    /// Somebody on the way says that it cannot be asked now.
+    Busy {
+        /// The status of the answer.
+        status: u16,
+        /// Seconds after which it would like to be asked again.
+        retry_after: Option<u64>,
+    },
     /// It says why not.
     Refused {
         /// What it says.
@@ -25,7 +32,7 @@ impl Trouble {
     /// Whether the same request may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Lost(_) => true,
+            Self::Lost(_) | Self::Busy { .. } => true,
             Self::Refused { problem, .. } => problem.code.is_passing(),
             Self::Strange(_) => false,
         }
@@ -35,14 +42,14 @@ impl Trouble {
     pub(crate) fn code(&self) -> Option<Code> {
         match self {
             Self::Refused { problem, .. } => Some(problem.code),
-            Self::Lost(_) | Self::Strange(_) => None,
+            Self::Lost(_) | Self::Busy { .. } | Self::Strange(_) => None,
         }
     }
 
     /// Seconds after which the server would like to be asked again.
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Refused { retry_after, .. } | Self::Busy { retry_after, .. } => *retry_after,
             Self::Lost(_) | Self::Strange(_) => None,
         }
     }
@@ -51,6 +58,10 @@ impl Trouble {
     pub(crate) fn failure(self, url: &ServerUrl) -> Failure {
         match self {
             Self::Lost(text) => Failure::new(Exit::Unavailable, format!("{url}: {text}")),
+            Self::Busy { status, .. } => {
+                let text = format!("{url}: it answers with the status {status}");
+                Failure::new(Exit::Unavailable, text).advise("try again later")
+            }
             Self::Strange(text) => {
                 let failure = Failure::new(Exit::Unavailable, format!("{url}: {text}"));
                 failure.advise("is that a StemeDB server, and of this version?")

@@ -82,9 +82,16 @@ impl Server {
 
     /// A view that stays as it is.
     pub(crate) fn view(&self) -> Result<ServerView<'_>, Failure> {
+        let stats = self.stats()?;
+        let last = Sequence::new(stats.durable_sequence);
+        if let Some(last) = last
+            && stats.applied_sequence < last.get()
+        {
+            self.wait_applied(last)?;
+        }
         Ok(ServerView {
             client: &self.client,
-            last: Sequence::new(self.stats()?.durable_sequence),
+            last,
         })
     }
 }

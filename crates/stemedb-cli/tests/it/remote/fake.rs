@@ -294,7 +294,7 @@ fn what_has_no_result_is_sent_again() {
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
     assert!(
         run.stderr
-            .contains("status 503; what has no result is sent again"),
+            .contains("status 503; try again later; what has no result is sent again"),
         "{}",
         run.stderr
     );
@@ -326,4 +326,74 @@ fn results_that_do_not_fit_the_lines_are_refused() {
         let run = upload(vec![answer]).ended(4);
         assert!(run.error().contains(words), "{words}: {}", run.stderr);
     }
+}
+
+/// Reads one request: its first line and its body.
+fn read_request(stream: &mut TcpStream) -> (String, String) {
+    let mut text = Vec::new();
+    loop {
+        let mut piece = [0; 4096];
+        let length = stream.read(&mut piece).unwrap();
+        text.extend_from_slice(&piece[..length]);
+        let said = String::from_utf8(text.clone()).unwrap();
+        let Some((head, body)) = said.split_once("\r\n\r\n") else {
+            assert!(length > 0);
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+            return (head.lines().next().unwrap().to_owned(), body.to_owned());
+        }
+    }
+}
+
+#[test]
+fn what_has_its_result_is_not_sent_again() {
+    let claims = crate::support::claims(3);
+    let home = Home::with(&claims);
+    let ids = home.run(["export", "--ids"]).fine().stdout;
+    let stored = |id: &str, line: u64| {
+        format!("{{\"line\":{line},\"status\":\"stored\",\"id\":\"{id}\",\"sequence\":{line}}}\n")
+    };
+    let ids: Vec<_> = ids.lines().map(str::to_owned).collect();
+    let halves = [
+        stored(&ids[0], 1),
+        stored(&ids[1], 1) + &stored(&ids[2], 2) + &END.replace(":1", ":2"),
+    ];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, bodies) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut halves = halves.into_iter();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (line, body) = read_request(&mut stream);
+            let answer = match line.split(' ').nth(1).unwrap() {
+                "/healthz/live" => json(LIVE),
+                "/v1/stats" => json(STATS),
+                _ => {
+                    sender.send(body).unwrap();
+                    ok("application/x-ndjson", &halves.next().unwrap())
+                }
+            };
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    home.write("claims.ndjson", &claims);
+    let run = home
+        .run(["--url", &url, "ingest", "claims.ndjson", "--json"])
+        .fine();
+    assert_eq!(run.json()["stored"], 3);
+    assert!(
+        run.stderr.contains("its answer broke off"),
+        "{}",
+        run.stderr
+    );
+    let lines: Vec<_> = claims.split_inclusive('\n').collect();
+    assert_eq!(
+        bodies.try_iter().collect::<Vec<_>>(),
+        [lines.concat(), lines[1..].concat()]
+    );
 }
