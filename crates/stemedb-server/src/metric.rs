@@ -106,7 +106,7 @@ impl Metrics {
         );
         self.registry.register(
             "http_problems",
-            "Answers that were problems, by code",
+            "Answers that were problems, and streams that ended with one, by code",
             self.problems.clone(),
         );
     }
@@ -136,7 +136,7 @@ impl Metrics {
         }
     }
 
-    /// Counts an answer that was a problem.
+    /// Counts an answer that was a problem, or a stream that ended with one.
     pub(crate) fn add_problem(&self, code: Code) {
         self.problems_of(code).inc();
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
+    handler::Handler,
     http::{HeaderValue, StatusCode, Uri, header},
     middleware::from_fn_with_state,
     response::Response,
-    routing::{MethodRouter, get, post},
+    routing::{self, MethodRouter},
 };
 use serde::Serialize;
 
@@ -35,6 +36,9 @@ mod vote;
 
 /// Where it is told that the process lives.
 pub(crate) const LIVE: &str = "/healthz/live";
+
+/// Where it is told whether the database serves.
+pub(crate) const READY: &str = "/healthz/ready";
 
 /// All routes, with everything that stands round them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -74,51 +78,91 @@ fn routes() -> Routes {
         .read("/v1/stats", get(stat::stats))
         .read("/v1/journal/head", get(stat::head))
         .open(LIVE, get(health::live))
-        .open("/healthz/ready", get(health::ready))
+        .open(READY, get(health::ready))
         .read("/metrics", get(metric::scrape))
         .open("/v1/openapi.json", get(openapi::json))
         .open("/v1/docs", get(openapi::page))
 }
 
-/// Routes, each with what it needs: there is no way to add one without that. And their paths, which a router does not tell.
+/// A method of a route, with its name, which a router does not tell.
+struct Way {
+    method: &'static str,
+    router: MethodRouter<Arc<Shared>>,
+}
+
+fn get<H: Handler<T, Arc<Shared>>, T: 'static>(handler: H) -> Way {
+    let router = routing::get(handler);
+    Way {
+        method: "get",
+        router,
+    }
+}
+
+fn post<H: Handler<T, Arc<Shared>>, T: 'static>(handler: H) -> Way {
+    let router = routing::post(handler);
+    Way {
+        method: "post",
+        router,
+    }
+}
+
+/// What a method of a route needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) path: &'static str,
+    /// Its name in lower case.
+    pub(crate) method: &'static str,
+    /// `None` where it is for everybody.
+    pub(crate) scope: Option<Scope>,
+}
+
+/// Routes, each with what it needs: there is no way to add one without that. The document says the same, and has it from here.
 #[derive(Default)]
 struct Routes {
     router: Router<Arc<Shared>>,
-    paths: Vec<&'static str>,
+    needs: Vec<Need>,
 }
 
 impl Routes {
     /// Adds a route that reads what is stored.
-    fn read(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.needs(Scope::Read, path, method)
+    fn read(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, Some(Scope::Read))
     }
 
     /// Adds a route that stores records.
-    fn write(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.needs(Scope::Write, path, method)
+    fn write(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, Some(Scope::Write))
     }
 
     /// Adds a route that is for whoever runs the database.
-    fn admin(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.needs(Scope::Admin, path, method)
-    }
-
-    fn needs(self, scope: Scope, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.open(path, method.route_layer(from_fn_with_state(scope, require)))
+    fn admin(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, Some(Scope::Admin))
     }
 
     /// Adds a route that is for everybody.
-    fn open(mut self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.router = self.router.route(path, method);
-        self.paths.push(path);
+    fn open(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, None)
+    }
+
+    fn add(mut self, path: &'static str, way: Way, scope: Option<Scope>) -> Self {
+        let Way { method, router } = way;
+        let router = match scope {
+            Some(scope) => router.route_layer(from_fn_with_state(scope, require)),
+            None => router,
+        };
+        self.router = self.router.route(path, router);
+        self.needs.push(Need {
+            path,
+            method,
+            scope,
+        });
         self
     }
 }
 
-/// The paths of all routes.
-#[cfg(test)]
-pub(crate) fn paths() -> Vec<&'static str> {
-    routes().paths
+/// What each method of each route needs.
+pub(crate) fn needs() -> Vec<Need> {
+    routes().needs
 }
 
 async fn no_route(uri: Uri) -> Problem {

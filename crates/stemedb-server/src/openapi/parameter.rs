@@ -35,6 +35,7 @@ pub(super) enum Parameter {
 pub(super) enum Header {
     RequestId,
     RetryAfter,
+    Authenticate,
     Location,
     Etag,
     Cache,
@@ -158,9 +159,10 @@ impl Parameter {
 }
 
 impl Header {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::RequestId,
         Self::RetryAfter,
+        Self::Authenticate,
         Self::Location,
         Self::Etag,
         Self::Cache,
@@ -171,6 +173,7 @@ impl Header {
         match self {
             Self::RequestId => "x-request-id",
             Self::RetryAfter => "retry-after",
+            Self::Authenticate => "www-authenticate",
             Self::Location => "location",
             Self::Etag => "etag",
             Self::Cache => "cache-control",
@@ -188,6 +191,7 @@ impl Header {
                 "Seconds after which the same request may succeed.",
                 json!({"type": "integer", "minimum": RETRY_AFTER_SECONDS}),
             ),
+            Self::Authenticate => ("How to say who asks.", json!({"const": "Bearer"})),
             Self::Location => (
                 "Where the record is read.",
                 json!({"type": "string", "pattern": "^/v1/records/[0-9a-f]{64}$"}),

@@ -296,7 +296,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         body: None,
         answers: &[Answer {
             status: 200,
-            text: "The feed, which ends when the server does, or where `live` is false.",
+            text: "The feed. It ends when the server does, when the token does that it was asked for with, or where `live` is false.",
             content: Content::Feed("ChangeLine"),
             headers: &[],
         }],
@@ -455,7 +455,7 @@ pub(in crate::openapi) fn tags() -> Value {
         {"name": "Epochs", "description": "Periods or states of knowledge, each in the place of another."},
         {"name": "Database", "description": "Where it stands."},
         {"name": "Operation", "description": "For whoever runs it: what could not be applied, and backups."},
-        {"name": "Health", "description": "For whoever runs it. No token is needed."},
-        {"name": "Documents", "description": "What you read. No token is needed."},
+        {"name": "Health", "description": "For whoever runs it."},
+        {"name": "Documents", "description": "What you read."},
     ])
 }
