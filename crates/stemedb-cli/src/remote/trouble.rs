@@ -113,6 +113,7 @@ const fn exit_for(code: Code) -> Exit {
         | Code::RequestTimeout
         | Code::ShuttingDown
         | Code::Unavailable
+        | Code::NoSpace
         | Code::NotFound
         | Code::MethodNotAllowed
         | Code::UnsupportedMediaType
