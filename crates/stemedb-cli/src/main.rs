@@ -11,6 +11,7 @@ use std::{
 use tikv_jemallocator::Jemalloc;
 
 mod args;
+mod claims;
 mod clock;
 mod command;
 mod config;
@@ -19,6 +20,7 @@ mod file;
 mod input;
 mod log;
 mod output;
+mod remote;
 mod text;
 
 use command::Context;

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 pub(super) struct Server {
     pub(super) child: Child,
     pub(super) stderr: BufReader<ChildStderr>,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 impl Drop for Server {
@@ -33,7 +33,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(home: &Home) -> Self {
+    pub(super) fn start(home: &Home) -> Self {
         Self::of(home.command(["serve", "--listen", "127.0.0.1:0"])).0
     }
 
@@ -45,7 +45,8 @@ impl Server {
         let address = loop {
             let start = said.len();
             assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
-            if let Some((_, rest)) = said[start..].split_once("listening on http://") {
+            if let Some((_, rest)) = said[start..].split_once("listening on ") {
+                let (_, rest) = rest.split_once("://").unwrap();
                 let end = rest.find(['"', '\n']).unwrap();
                 break rest[..end].parse().unwrap();
             }
@@ -56,6 +57,11 @@ impl Server {
             address,
         };
         (server, said)
+    }
+
+    /// Where it is, as `--url` takes it.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     fn connect(&self) -> TcpStream {

@@ -17,6 +17,7 @@ pub(super) enum Parameter {
     Predicate,
     Limit,
     Cursor,
+    Cursors,
     AsOf,
     MinSequence,
     IfNoneMatch,
@@ -53,6 +54,7 @@ impl Parameter {
             Self::Predicate => ("predicate", "query"),
             Self::Limit => ("limit", "query"),
             Self::Cursor => ("cursor", "query"),
+            Self::Cursors => ("cursors", "query"),
             Self::AsOf => ("as_of", "query"),
             Self::MinSequence => ("min_sequence", "query"),
             Self::IfNoneMatch => ("if-none-match", "header"),
@@ -85,6 +87,7 @@ impl Parameter {
                 "default": PAGE_ITEMS_DEFAULT,
             }),
             Self::Cursor => json!({"type": "string", "pattern": "^([0-9a-f]{2})+$"}),
+            Self::Cursors => json!({"type": "boolean", "default": false}),
             Self::IfNoneMatch => json!({"type": "string"}),
             Self::AsOf | Self::MinSequence => sequence(),
             Self::Since | Self::LastEventId => json!({
@@ -119,6 +122,7 @@ impl Parameter {
             Self::Cursor => {
                 "Where the page begins: `next_cursor` of the page before it, of the same list."
             }
+            Self::Cursors => "Whether the page names the cursor of each item too.",
             Self::AsOf => "Only what had arrived by this sequence.",
             Self::MinSequence => {
                 "Waits, a few seconds at most, until this sequence can be read: that of a write is seen by the reads that name it."
