@@ -91,6 +91,9 @@ pub(crate) enum Command {
     /// Answer over HTTP until told to stop
     #[command(after_help = example::SERVE)]
     Serve(Serve),
+    /// Ask a server whether it serves
+    #[command(after_help = example::HEALTH)]
+    Health,
     /// Make, list and revoke tokens, by which a server knows who asks
     #[command(subcommand, after_help = example::TOKEN)]
     Token(TokenCommand),

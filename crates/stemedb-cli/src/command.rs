@@ -19,6 +19,7 @@ mod config;
 mod epochs;
 mod export;
 mod get;
+mod health;
 mod ingest;
 mod init;
 mod journal;
@@ -127,6 +128,7 @@ pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(context, &args),
         Command::Stats => stats::run(context),
         Command::Serve(args) => serve::run(context, &args),
+        Command::Health => health::run(context),
         Command::Token(command) => token::run(context, command),
         Command::Verify(args) => verify::run(context, &args),
         Command::Rebuild => rebuild::run(context),

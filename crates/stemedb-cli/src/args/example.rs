@@ -114,6 +114,14 @@ Examples:
   curl -H 'content-type: application/json' http://127.0.0.1:8642/v1/assertions \\
     -d '{\"subject\":\"Eiffel Tower\",\"predicate\":\"height\",\"object\":330,\"agent\":\"me\"}'";
 
+pub(super) const HEALTH: &str = "\
+Asks the server at --url, or else the one that `serve` starts with the same settings. It needs no
+token. Ends with 4 where nobody answers, or where the server can no longer make records durable.
+
+Examples:
+  stemedb health
+  stemedb health --url https://claims.example.org";
+
 pub(super) const TOKEN: &str = "\
 A server knows a new token, and refuses a revoked one, within a second. From the first one on every
 request needs one, also after the last one is revoked; only the hash of each is kept.

@@ -279,3 +279,68 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
     server.signal("TERM");
     assert_eq!(server.code(), Some(0));
 }
+
+/// As systemd hears it with `Type=notify`: ready when requests are answered, and stopping when it is told to end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_manager_of_services_hears_when_it_answers_and_when_it_ends() {
+    use std::os::unix::net::UnixDatagram;
+
+    let home = Home::new();
+    let path = home.path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let heard = || {
+        let mut text = [0; 64];
+        let length = manager.recv(&mut text).unwrap();
+        String::from_utf8(text[..length].to_vec()).unwrap()
+    };
+    let mut command = home.command(["serve", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let (mut server, _) = Server::of(command);
+    assert_eq!(heard(), "READY=1\n");
+    assert_eq!(server.ask("GET /healthz/ready", "").0, 200);
+    server.signal("TERM");
+    assert_eq!(heard(), "STOPPING=1\n");
+    assert_eq!(server.code(), Some(0));
+
+    // A manager that is gone hinders nobody.
+    drop(manager);
+    let mut command = home.command(["serve", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let (server, _) = Server::of(command);
+    assert_eq!(server.ask("GET /healthz/ready", "").0, 200);
+}
+
+#[test]
+fn its_health_is_asked_where_it_listens_or_at_a_url() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let ask = |variable: &str, value: &str, args: &[&str]| {
+        let mut command = home.command([&["health"], args].concat());
+        let output = command.env(variable, value).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let everywhere = format!("0.0.0.0:{}", server.address.port());
+    let url = server.url();
+    let (code, said, noted) = ask("STEMEDB_LISTEN", &everywhere, &[]);
+    assert_eq!(
+        (code, said.as_str()),
+        (0, format!("{url} is ready\n").as_str())
+    );
+    assert_eq!(noted, "");
+    let (code, said, _) = ask("STEMEDB_URL", &url, &["--json"]);
+    assert_eq!((code, said.as_str()), (0, "{\"status\":\"ready\"}\n"));
+    drop(server);
+    let (code, said, noted) = ask("STEMEDB_URL", &url, &[]);
+    assert_eq!((code, said.as_str()), (4, ""));
+    assert!(
+        noted.contains("is `stemedb serve` running there?"),
+        "{noted}"
+    );
+}
