@@ -10,10 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, Method, Uri, Version, header, uri::Authority},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
 };
 use tokio::time::{Instant, sleep};
 
@@ -176,27 +174,19 @@ fn bearer(field: &str) -> Option<&str> {
         .then(|| token.trim_matches(' '))
 }
 
-/// Lets through what the caller may ask for; it stands round each route that is not for everybody.
-pub(crate) async fn require(State(scope): State<Scope>, request: Request, next: Next) -> Response {
-    match admit(scope, &request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
-fn admit(scope: Scope, request: &Request) -> Result<(), Problem> {
-    match request.extensions().get::<Caller>() {
-        Some(Caller::Anyone) => check_origin(request.method(), request.uri(), request.headers()),
-        Some(Caller::Bearer(token)) if token.allows(scope) => Ok(()),
-        Some(Caller::Bearer(token)) => {
+/// Refuses what a caller may not ask for.
+pub(crate) fn admit(caller: &Caller, scope: Scope, request: &Request) -> Result<(), Problem> {
+    match caller {
+        Caller::Anyone => check_origin(request.method(), request.uri(), request.headers()),
+        Caller::Bearer(token) if token.allows(scope) => Ok(()),
+        Caller::Bearer(token) => {
             let scopes: Vec<_> = token.scopes.iter().map(|scope| scope.name()).collect();
             let scopes = scopes.join(", ");
             let detail = format!("this needs a token with the scope {scope}, yours has {scopes}");
             Err(Problem::new(Code::Forbidden, detail))
         }
-        Some(Caller::Nobody(why)) => Err(Problem::new(Code::Unauthenticated, *why)),
-        Some(Caller::Unknown) => Err(unreadable()),
-        None => Err(Problem::internal("nobody asked who sends this request")),
+        Caller::Nobody(why) => Err(Problem::new(Code::Unauthenticated, *why)),
+        Caller::Unknown => Err(unreadable()),
     }
 }
 

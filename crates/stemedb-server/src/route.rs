@@ -5,16 +5,15 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
+    extract::{Request, State},
     handler::Handler,
     http::{HeaderValue, StatusCode, Uri, header},
-    middleware::from_fn_with_state,
+    middleware::{Next, from_fn_with_state},
     response::Response,
     routing::{self, MethodRouter},
 };
 use serde::Serialize;
 
-use crate::auth::require;
-use crate::guard::guard;
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::token::Scope;
@@ -41,14 +40,34 @@ pub(crate) const LIVE: &str = "/healthz/live";
 pub(crate) const READY: &str = "/healthz/ready";
 
 /// All routes, with everything that stands round them.
+///
+/// It is one layer, and each route has its own: a layer of the router takes several allocations for each request, and moves all that
+/// the layers in it hold.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    routes()
-        .router
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(Arc::clone(&shared), guard))
-        .layer(from_fn_with_state(Arc::clone(&shared), trace))
+    let round = |need: Option<Need>| {
+        let shared = Arc::clone(&shared);
+        from_fn_with_state(Around { shared, need }, around)
+    };
+    let add = |router: Router<Arc<Shared>>, (need, method): (Need, Method)| {
+        router.route(need.path, method.route_layer(round(Some(need))))
+    };
+    let router = routes().0.into_iter().fold(Router::new(), add);
+    router
+        .fallback(no_route.layer(round(None)))
+        .method_not_allowed_fallback(no_method.layer(round(None)))
         .with_state(shared)
+}
+
+/// What stands round a route, or round the refusal where there is none.
+#[derive(Clone, Debug)]
+pub(crate) struct Around {
+    pub(crate) shared: Arc<Shared>,
+    /// What the route needs; `None` round a refusal.
+    pub(crate) need: Option<Need>,
+}
+
+async fn around(State(around): State<Around>, request: Request, next: Next) -> Response {
+    trace(&around, request, next).await
 }
 
 /// The routes alone.
@@ -87,8 +106,10 @@ fn routes() -> Routes {
 /// A method of a route, with its name, which a router does not tell.
 struct Way {
     method: &'static str,
-    router: MethodRouter<Arc<Shared>>,
+    router: Method,
 }
+
+type Method = MethodRouter<Arc<Shared>>;
 
 fn get<H: Handler<T, Arc<Shared>>, T: 'static>(handler: H) -> Way {
     let router = routing::get(handler);
@@ -118,10 +139,7 @@ pub(crate) struct Need {
 
 /// Routes, each with what it needs: there is no way to add one without that. The document says the same, and has it from here.
 #[derive(Default)]
-struct Routes {
-    router: Router<Arc<Shared>>,
-    needs: Vec<Need>,
-}
+struct Routes(Vec<(Need, Method)>);
 
 impl Routes {
     /// Adds a route that reads what is stored.
@@ -146,23 +164,19 @@ impl Routes {
 
     fn add(mut self, path: &'static str, way: Way, scope: Option<Scope>) -> Self {
         let Way { method, router } = way;
-        let router = match scope {
-            Some(scope) => router.route_layer(from_fn_with_state(scope, require)),
-            None => router,
-        };
-        self.router = self.router.route(path, router);
-        self.needs.push(Need {
+        let need = Need {
             path,
             method,
             scope,
-        });
+        };
+        self.0.push((need, router));
         self
     }
 }
 
 /// What each method of each route needs.
 pub(crate) fn needs() -> Vec<Need> {
-    routes().needs
+    routes().0.into_iter().map(|(need, _)| need).collect()
 }
 
 async fn no_route(uri: Uri) -> Problem {

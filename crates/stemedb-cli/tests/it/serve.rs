@@ -248,3 +248,34 @@ fn running_out_of_descriptors_is_waited_out() {
     server.signal("TERM");
     assert_eq!(server.code(), Some(0));
 }
+
+/// Whoever runs a server may stop reading its log: a pipe holds 64 KiB, and then a write to it waits.
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    const REQUEST: &str = "GET /healthz/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    const ANSWER: &str = r#"{"status":"live"}"#;
+    let home = Home::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--log", "info"];
+    let (mut server, _) = Server::of(home.command(serve));
+    let mut stream = server.connect();
+    let mut burst = || {
+        stream.write_all(REQUEST.repeat(30).as_bytes()).unwrap();
+        let mut answers = String::new();
+        while answers.matches(ANSWER).count() < 30 {
+            let mut piece = [0; 4096];
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "{answers}");
+            answers.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+        }
+    };
+    (0..100).for_each(|_| burst());
+    // Once it is read again it tells what is missing.
+    let mut line = String::new();
+    while !line.contains("lines of the log were dropped") {
+        line.clear();
+        assert!(server.stderr.read_line(&mut line).unwrap() > 0);
+    }
+    (0..50).for_each(|_| burst());
+    server.signal("TERM");
+    assert_eq!(server.code(), Some(0));
+}

@@ -76,7 +76,14 @@ enum Content {
 const NDJSON: &str = "application/x-ndjson";
 
 /// What any request may meet.
-const ANY: [Code; 5] = [BadHeader, RequestTimeout, Unavailable, Corruption, Internal];
+const ANY: [Code; 6] = [
+    BadHeader,
+    RequestTimeout,
+    Unavailable,
+    NoSpace,
+    Corruption,
+    Internal,
+];
 
 /// What any request may meet but the one for the life of the process.
 const BUT_LIVE: [Code; 2] = [RateLimited, ShuttingDown];

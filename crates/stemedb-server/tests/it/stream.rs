@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use stemedb::Database;
+use stemedb::{Database, Sequence};
 use stemedb_server::Settings;
 use stemedb_server::token::{NewToken, Scope, TokenFile};
 use stemedb_server::wire::{BulkEnd, BulkLine, BulkResult, ChangeLine, Code, Fate};
@@ -153,6 +153,9 @@ async fn what_a_client_was_told_before_it_vanished_is_there() {
     upload.chunk(line(6).trim_end()).await;
     drop(upload);
     let (database, _directory) = stop(running).await;
+    // What was told is durable, and can be read a moment later.
+    let last = Sequence::new(5).unwrap();
+    database.wait_applied(last).wait().unwrap();
     let view = database.view().unwrap();
     for id in told {
         assert!(view.get(id).unwrap().is_some());

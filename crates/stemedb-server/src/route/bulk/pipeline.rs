@@ -155,12 +155,7 @@ impl Upload {
             self.shared.metrics.add_problem(problem.code);
         }
         let problem = broken.map(|problem| problem.document(self.request_id.as_str()));
-        let database = Arc::clone(&self.shared.database);
-        let stats = spawn_blocking(move || database.stats()).await;
-        let durable = match stats {
-            Ok(Ok(stats)) => stats.durable_sequence,
-            _ => 0,
-        };
+        let durable = self.shared.database.head().sequence;
         let mut text = Vec::new();
         write(&mut text, &BulkLine::End(tally.end(durable, problem)));
         self.outlet.send(text).await?;
