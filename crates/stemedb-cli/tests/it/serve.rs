@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 pub(super) struct Server {
     pub(super) child: Child,
     pub(super) stderr: BufReader<ChildStderr>,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 impl Drop for Server {
