@@ -20,7 +20,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use split::{Chunk, Content, Pace, Splitter, lines};
+pub(crate) use split::{Lines, Pace};
 
 /// What stands for standard input among file names.
 const STDIN: &str = "-";
@@ -81,7 +81,7 @@ pub(crate) fn name(path: &Path) -> String {
 }
 
 /// Opens `path`, undoes its compression, and cuts it; `read` counts the bytes that are taken from it.
-pub(crate) fn open(path: &Path, read: Arc<AtomicU64>) -> io::Result<Splitter<Stream>> {
+pub(crate) fn open(path: &Path, read: Arc<AtomicU64>) -> io::Result<Lines<Stream>> {
     let (source, pace): (Stream, Pace) = if path == Path::new(STDIN) {
         (Box::new(io::stdin()), Pace::AsTheyCome)
     } else {
@@ -94,7 +94,7 @@ pub(crate) fn open(path: &Path, read: Arc<AtomicU64>) -> io::Result<Splitter<Str
         (Box::new(file), pace)
     };
     let stream = decompress(Counted { source, read })?;
-    Ok(Splitter::new(stream, pace))
+    Ok(Lines::new(stream, pace))
 }
 
 /// Undoes the compression that the first bytes of `source` announce.

@@ -1,6 +1,7 @@
 //! The limits that no setting moves.
 
 use stemedb::limits::LINE_BYTES_MAX;
+use stemedb::ndjson::ChunkLimit;
 
 /// Records that one array of a request may hold.
 pub(crate) const ARRAY_RECORDS_MAX: usize = 10_000;
@@ -28,7 +29,10 @@ pub(crate) const SUBMISSION_RECORDS_MAX: usize = 16_384;
 pub(crate) const CHUNK_BYTES: usize = 512 << 10;
 
 /// Lines that are checked and submitted together at most.
-pub(crate) const CHUNK_LINES_MAX: usize = 8192;
+pub(crate) const CHUNK: ChunkLimit = ChunkLimit {
+    bytes: CHUNK_BYTES,
+    lines: 8192,
+};
 
 /// Chunks of an upload that are checked, or wait to be submitted.
 pub(crate) const CHUNKS_CHECKED_MAX: usize = 4;
@@ -57,6 +61,9 @@ pub(crate) const PIECES_WAITING_MAX: usize = 2;
 /// Milliseconds between two looks of a feed that has given all there was.
 pub(crate) const FEED_PAUSE_MS: u64 = 50;
 
+/// Bytes of a segment of the journal that are read at once.
+pub(crate) const SEGMENT_PIECE_BYTES: usize = 256 << 10;
+
 /// Seconds after which a feed whose client takes nothing lets go of the files that it reads.
 pub(crate) const FEED_REST_SECONDS: u64 = 1;
 
@@ -71,6 +78,7 @@ pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
 // A chunk, and a line that is as long as one may be, find room.
 const _: () = assert!(UPLOAD_BYTES_MAX >= LINE_BYTES_MAX + 2 * CHUNK_BYTES);
+
 /// Bytes of a head: its first line and its fields, of which there may be a hundred.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
 

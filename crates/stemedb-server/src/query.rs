@@ -16,7 +16,7 @@ mod tests;
 /// The parameters of a part of a list.
 pub(crate) const LIST: [&str; 4] = ["limit", "cursor", "as_of", "min_sequence"];
 /// The parameters of a feed.
-pub(crate) const FEED: [&str; 3] = ["since", "subject_prefix", "type"];
+pub(crate) const FEED: [&str; 4] = ["since", "subject_prefix", "type", "live"];
 /// The parameters of one record.
 pub(crate) const ONE: [&str; 2] = ["as_of", "min_sequence"];
 
@@ -120,6 +120,27 @@ impl Query {
         since.map(|text| past("since", text)).transpose()
     }
 
+    /// A number, if it is given.
+    pub(crate) fn count(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let parse = |text: &str| {
+            number(text).ok_or_else(|| bad(format!("{name}: \"{}\" is no number", shown(text))))
+        };
+        self.value(name).map(parse).transpose()
+    }
+
+    /// Whether something is wanted, if it is said.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+        let parse = |text: &str| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(bad(format!(
+                "{name}: \"{}\" is neither true nor false",
+                shown(text)
+            ))),
+        };
+        self.value(name).map(parse).transpose()
+    }
+
     /// The type of record that is asked for.
     pub(crate) fn record_type(&self) -> Result<Option<RecordType>, Problem> {
         let parse = |text: &str| match text {
@@ -161,6 +182,20 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
         id.map(Self).map_err(|invalid: stemedb::Invalid| {
             Problem::new(Code::BadPath, format!("id: {invalid}"))
         })
+    }
+}
+
+/// The variable part of a path: a number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathNumber(pub(crate) u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathNumber {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = path_part(parts, state).await?;
+        let refused = || Problem::new(Code::BadPath, format!("\"{}\" is no number", shown(&text)));
+        number(&text).map(Self).ok_or_else(refused)
     }
 }
 

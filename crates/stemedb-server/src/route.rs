@@ -20,12 +20,14 @@ use crate::token::Scope;
 use crate::trace::trace;
 use crate::wire::Code;
 
+mod backup;
 mod bulk;
 mod change;
 mod epoch;
 mod health;
 mod metric;
 mod openapi;
+mod quarantine;
 mod record;
 mod stat;
 mod subject;
@@ -50,10 +52,11 @@ fn routes() -> Routes {
     let id = "/v1/assertions/{id}";
     let votes = "/v1/assertions/{id}/votes";
     let of_subject = "/v1/subjects/{subject}/assertions";
+    let retry = "/v1/quarantine/{sequence}/retry";
     Routes::default()
-        .write("/v1/assertions", post(record::post_assertions))
-        .write("/v1/votes", post(record::post_votes))
-        .write("/v1/epochs", post(record::post_epochs))
+        .write("/v1/assertions", record::post_of("assertion"))
+        .write("/v1/votes", record::post_of("vote"))
+        .write("/v1/epochs", record::post_of("epoch"))
         .read("/v1/epochs", get(epoch::list))
         .write("/v1/records", post(bulk::post))
         .read("/v1/records/{id}", get(record::get))
@@ -63,6 +66,11 @@ fn routes() -> Routes {
         .read("/v1/subjects", get(subject::list))
         .read(of_subject, get(subject::assertions))
         .read("/v1/changes", get(change::get))
+        .read("/v1/quarantine", get(quarantine::list))
+        .read("/v1/quarantine/{sequence}", get(quarantine::get))
+        .admin(retry, post(quarantine::retry))
+        .admin("/v1/backup", get(backup::segments))
+        .admin("/v1/backup/segments/{number}", get(backup::bytes))
         .read("/v1/stats", get(stat::stats))
         .read("/v1/journal/head", get(stat::head))
         .open(LIVE, get(health::live))
@@ -88,6 +96,11 @@ impl Routes {
     /// Adds a route that stores records.
     fn write(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
         self.needs(Scope::Write, path, method)
+    }
+
+    /// Adds a route that is for whoever runs the database.
+    fn admin(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
+        self.needs(Scope::Admin, path, method)
     }
 
     fn needs(self, scope: Scope, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {

@@ -47,6 +47,11 @@ pub struct Error(Arc<Cause>);
 pub(crate) enum Cause {
     #[error("{0}")]
     Invalid(Invalid),
+    #[error(
+        "the line is longer than {} bytes",
+        stemedb_core::limits::LINE_BYTES_MAX
+    )]
+    LineTooLong,
     #[error("the record cannot be stored")]
     Serialize(#[source] SerializeError),
     #[error("no database in {}", path.display())]
@@ -140,6 +145,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self.0.as_ref() {
             Cause::Invalid(_)
+            | Cause::LineTooLong
             | Cause::NotYetApplied { .. }
             | Cause::PageCursor
             | Cause::Head { .. }

@@ -182,7 +182,7 @@
 //! ## Many records
 //!
 //! [`Database::ingest`] takes records from an iterator, checks them in batches and shares fsyncs among them; each has its own outcome.
-//! A record has a JSON form, one line of an NDJSON file. A program that wants several batches in flight, or checks on several threads,
+//! A record has a JSON form, one line of an NDJSON file, and [`ndjson`] cuts such files. A program that wants several batches in flight, or checks on several threads,
 //! uses [`Prepared`] and [`Database::submit`]; a [`Submission`] can be awaited.
 //!
 //! ```
@@ -315,6 +315,7 @@ mod flight;
 mod known;
 pub mod maintenance;
 mod marker;
+pub mod ndjson;
 mod observe;
 mod outcome;
 mod page;

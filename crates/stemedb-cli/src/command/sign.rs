@@ -6,14 +6,14 @@ use std::{
 };
 
 use serde_json::value::RawValue;
+use stemedb::ndjson::{Chunk, Content};
 use stemedb::{Record, RecordId, SigningKey};
 
 use super::Context;
 use crate::{
     args::Sign,
     failure::{Exit, Failure, chain},
-    file,
-    input::{self, Chunk, Content, lines},
+    file, input,
     output::{Output, say},
     text::counted,
 };
@@ -58,9 +58,9 @@ fn read_key(path: &Path) -> Result<SigningKey, Failure> {
 fn sign_file(output: &mut Output, key: &SigningKey, path: &Path) -> Result<u64, Failure> {
     let name = input::name(path);
     let unreadable = |error| Failure::file(Exit::Found, &name, &error);
-    let mut splitter = input::open(path, Arc::default()).map_err(unreadable)?;
+    let mut lines = input::open(path, Arc::default()).map_err(unreadable)?;
     let mut refused = 0;
-    while let Some(chunk) = splitter.next_chunk().map_err(unreadable)? {
+    while let Some(chunk) = lines.next_chunk().map_err(unreadable)? {
         refused += sign_chunk(output, key, &name, &chunk)?;
     }
     Ok(refused)
@@ -72,18 +72,13 @@ fn sign_chunk(
     name: &str,
     chunk: &Chunk,
 ) -> Result<u64, Failure> {
-    let text = match &chunk.content {
-        Content::Lines(text) => text.as_slice(),
-        Content::TooLong => {
-            say(format_args!(
-                "{name}:{}: the line is too long",
-                chunk.first_line
-            ));
-            return Ok(1);
-        }
-    };
+    if chunk.content == Content::TooLong {
+        let line = chunk.first_line;
+        say(format_args!("{name}:{line}: the line is too long"));
+        return Ok(1);
+    }
     let mut refused = 0;
-    for (number, line) in lines(chunk.first_line, text) {
+    for (number, line) in chunk.lines() {
         match sign(key, line) {
             Ok(signed) => output.line(signed)?,
             Err(reason) => {

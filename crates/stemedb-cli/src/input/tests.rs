@@ -2,8 +2,9 @@ use std::io::{self, Cursor, Read, Write as _};
 
 use proptest::prelude::*;
 use stemedb::limits::LINE_BYTES_MAX;
+use stemedb::ndjson::{Chunk, Content};
 
-use super::{Chunk, Content, Form, Pace, Splitter, decompress, lines};
+use super::{Form, Lines, Pace, decompress};
 
 /// A reader that gives its bytes in pieces of the sizes `steps`, over and over, then perhaps fails.
 struct Pieces {
@@ -45,7 +46,8 @@ type Line = (u64, Option<Vec<u8>>);
 fn lines_of(chunk: &Chunk) -> Vec<Line> {
     match &chunk.content {
         Content::TooLong => vec![(chunk.first_line, None)],
-        Content::Lines(text) => lines(chunk.first_line, text)
+        Content::Lines(_) => chunk
+            .lines()
             .map(|(number, line)| {
                 let kept = line.len() <= LINE_BYTES_MAX;
                 (number, kept.then(|| line.to_vec()))
@@ -60,7 +62,7 @@ fn split(reader: impl Read) -> (Vec<Line>, Option<io::ErrorKind>) {
 }
 
 fn split_at(pace: Pace, reader: impl Read) -> (Vec<Line>, Option<io::ErrorKind>) {
-    let mut splitter = Splitter::new(reader, pace);
+    let mut splitter = Lines::new(reader, pace);
     let mut all = Vec::new();
     loop {
         match splitter.next_chunk() {
@@ -168,17 +170,10 @@ impl Read for Endless {
 #[test]
 fn a_line_without_end_is_not_held() {
     for pace in [Pace::AsTheyCome, Pace::ManyAtOnce] {
-        let mut splitter = Splitter::new(Endless(0).take(200 << 20), pace);
-        let mut held = 0;
-        loop {
-            splitter.fill();
-            let chunk = splitter.cut();
-            held = held.max(splitter.held());
-            if let Some(chunk) = chunk {
-                assert_eq!(chunk.content, Content::TooLong);
-                break;
-            }
-        }
+        let mut splitter = Lines::new(Endless(0).take(200 << 20), pace);
+        let chunk = splitter.next_chunk().unwrap().unwrap();
+        assert_eq!(chunk.content, Content::TooLong);
+        let held = splitter.held();
         assert!(held < 3 * LINE_BYTES_MAX, "{held} bytes");
         assert_eq!(splitter.next_chunk().unwrap(), None);
     }
@@ -227,7 +222,7 @@ fn the_form_is_told_by_the_first_bytes() {
 #[test]
 fn lines_are_passed_on_before_a_stream_ends_and_many_at_once_from_a_file() {
     let first = |pace| {
-        let mut splitter = Splitter::new(Pieces::new(b"one\ntwo\n", &[4]), pace);
+        let mut splitter = Lines::new(Pieces::new(b"one\ntwo\n", &[4]), pace);
         let chunk = splitter.next_chunk().unwrap().unwrap();
         (lines_of(&chunk).len(), splitter.next_line())
     };
@@ -238,11 +233,11 @@ fn lines_are_passed_on_before_a_stream_ends_and_many_at_once_from_a_file() {
 #[test]
 fn a_file_is_cut_into_chunks_of_the_size_of_a_read() {
     let text = b"0123456789abcde\n".repeat(100_000);
-    let mut splitter = Splitter::new(Pieces::new(&text, &[1000]), Pace::ManyAtOnce);
+    let mut splitter = Lines::new(Pieces::new(&text, &[1000]), Pace::ManyAtOnce);
     let mut sizes = Vec::new();
     while let Some(chunk) = splitter.next_chunk().unwrap() {
         sizes.push(lines_of(&chunk).len());
     }
-    let full = super::split::READ_BYTES / 16;
+    let full = super::split::CHUNK_BYTES / 16;
     assert_eq!(sizes, [full, full, full, 100_000 - 3 * full]);
 }

@@ -57,6 +57,8 @@ enum Content {
     /// JSON of any form.
     Document,
     Html,
+    /// Bytes of any kind.
+    Bytes,
     /// Metrics in the text form of Prometheus.
     Text,
     /// Lines of JSON, each of this schema.
@@ -156,6 +158,7 @@ impl Answer {
                 return document;
             }
             Content::Html => ("text/html", json!({"type": "string"})),
+            Content::Bytes => ("application/octet-stream", json!({})),
             Content::Text => ("text/plain", json!({"type": "string"})),
             Content::Document => ("application/json", json!({"type": "object"})),
         };

@@ -10,6 +10,8 @@ use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, RETRY_AFTER_SECONDS};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parameter {
     Id,
+    Number,
+    Sequence,
     Subject,
     Prefix,
     Predicate,
@@ -22,6 +24,9 @@ pub(super) enum Parameter {
     Type,
     SubjectPrefix,
     LastEventId,
+    Live,
+    Offset,
+    Bytes,
 }
 
 /// A header of an answer.
@@ -40,6 +45,8 @@ impl Parameter {
     pub(super) const fn place(self) -> (&'static str, &'static str) {
         match self {
             Self::Id => ("id", "path"),
+            Self::Number => ("number", "path"),
+            Self::Sequence => ("sequence", "path"),
             Self::Subject => ("subject", "path"),
             Self::Prefix => ("prefix", "query"),
             Self::Predicate => ("predicate", "query"),
@@ -52,6 +59,9 @@ impl Parameter {
             Self::Type => ("type", "query"),
             Self::SubjectPrefix => ("subject_prefix", "query"),
             Self::LastEventId => ("last-event-id", "header"),
+            Self::Live => ("live", "query"),
+            Self::Offset => ("offset", "query"),
+            Self::Bytes => ("bytes", "query"),
         }
     }
 
@@ -83,6 +93,10 @@ impl Parameter {
                 "maximum": u64::MAX,
                 "default": 0,
             }),
+            Self::Live => json!({"type": "boolean", "default": true}),
+            Self::Number | Self::Sequence | Self::Offset | Self::Bytes => {
+                json!({"type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX})
+            }
             Self::Type => json!({"enum": ["assertion", "vote", "epoch"]}),
         }
     }
@@ -90,6 +104,13 @@ impl Parameter {
     const fn text(self) -> &'static str {
         match self {
             Self::Id => "The id of the record.",
+            Self::Number => "The number of the segment, from 1.",
+            Self::Sequence => "The sequence of the record.",
+            Self::Live => "`false` ends the feed when all is given that could be read as it began.",
+            Self::Offset => "Where in the segment the bytes begin.",
+            Self::Bytes => {
+                "How many bytes at most; without it all that are durable, and there may be more of them with each request."
+            }
             Self::Subject => "The name of the subject, percent-encoded.",
             Self::Prefix => "Only subjects whose names begin so.",
             Self::Predicate => "Only assertions of this property.",

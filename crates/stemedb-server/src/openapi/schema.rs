@@ -81,6 +81,10 @@ fn derived(schemas: &mut Map<String, Value>) {
     add::<wire::Journal>(schemas);
     add::<wire::Store>(schemas);
     add::<wire::Head>(schemas);
+    add::<wire::Quarantined>(schemas);
+    add::<wire::Retried>(schemas);
+    add::<wire::Segments>(schemas);
+    add::<wire::Segment>(schemas);
     add::<wire::Readiness>(schemas);
     add::<wire::Problem>(schemas);
     add::<wire::ItemError>(schemas);
@@ -118,6 +122,11 @@ fn pages(schemas: &mut Map<String, Value>) {
             "SubjectPage",
             "SubjectCount",
             "A part of the list of subjects.",
+        ),
+        (
+            "QuarantinePage",
+            "Quarantined",
+            "A part of the records that could not be applied.",
         ),
     ] {
         let page = json!({

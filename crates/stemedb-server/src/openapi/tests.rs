@@ -18,8 +18,8 @@ use super::json;
 use super::operation::{ALL, Operation};
 use super::page::encoded;
 use crate::wire::{
-    BulkLine, Chain, Code, Head, Page, Readiness, Receipt, Receipts, Stats, StoredRecord,
-    SubjectCount, VotePage,
+    BulkLine, Chain, Code, Head, Page, Quarantined, Readiness, Receipt, Receipts, Segments, Stats,
+    StoredRecord, SubjectCount, VotePage,
 };
 use crate::{Service, Settings, service};
 
@@ -129,7 +129,15 @@ fn request(operation: &Operation, example: &Value) -> (String, String) {
 
 /// What no two databases have in common, as the example shows it.
 fn mask(answer: &mut Value, shown: &Value) {
-    const OWN: [&str; 6] = ["arrived_at", "journal", "id", "hash", "head_hash", "bytes"];
+    const OWN: [&str; 7] = [
+        "arrived_at",
+        "journal",
+        "id",
+        "hash",
+        "head_hash",
+        "end_hash",
+        "bytes",
+    ];
     match (answer, shown) {
         (Value::Object(fields), Value::Object(shown)) => {
             let is_head = fields.contains_key("head_hash") || fields.contains_key("hash");
@@ -212,6 +220,8 @@ fn examples_are_of_the_types_that_they_are_said_to_be() {
                 let mut lines = text.as_str().unwrap().lines();
                 lines.all(|line| is::<BulkLine>(&serde_json::from_str(line).unwrap()))
             },
+            "list_quarantine" => is::<Page<Quarantined>>,
+            "get_backup" => is::<Segments>,
             "get_changes" => continue,
             other => panic!("{other}: of what type is its example?"),
         };

@@ -30,7 +30,6 @@ mod check;
 mod decode;
 mod pipeline;
 mod report;
-mod split;
 
 use decode::{Cutter, Encoding};
 use pipeline::Upload;

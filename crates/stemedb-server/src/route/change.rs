@@ -37,7 +37,11 @@ pub(super) async fn get(
     let form = Form::of(&headers);
     // What was read already counts for more than where the client began.
     let since = last_event_id(&headers)?.or(query.since()?).unwrap_or(0);
-    check_since(&shared, since)?;
+    let applied = check_since(&shared, since)?;
+    let until = match query.flag("live")? {
+        Some(false) => Some(applied),
+        Some(true) | None => None,
+    };
     let Ok(place) = Arc::clone(&shared.feeds).try_acquire_owned() else {
         let most = shared.settings.feeds_max;
         let detail = format!("{most} feeds are open already");
@@ -49,6 +53,7 @@ pub(super) async fn get(
         outlet,
         form,
         filter,
+        until,
         upto: since,
         applied: since,
     };
@@ -72,8 +77,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     text.map(|text| past("last-event-id", text)).transpose()
 }
 
-/// Refuses a sequence that the database has not reached: the client has read another one, or one that was reset since.
-fn check_since(shared: &Shared, since: u64) -> Result<(), Problem> {
+/// Refuses a sequence that the database has not reached: the client has read another one, or one that was reset since. Gives the last one that can be read.
+fn check_since(shared: &Shared, since: u64) -> Result<u64, Problem> {
     let view = shared.database.view();
     let view = view.map_err(|error| Problem::of(&error, Asked::Read))?;
     let applied = view.applied().map_or(0, Sequence::get);
@@ -83,5 +88,5 @@ fn check_since(shared: &Shared, since: u64) -> Result<(), Problem> {
             "since: {since} is behind the last sequence, which is {last}; was it given out by this database?"
         )));
     }
-    Ok(())
+    Ok(applied)
 }

@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
+    routing::MethodRouter,
 };
 use stemedb::{Record, RecordId, Stored};
 
@@ -24,31 +25,13 @@ const FOREVER: HeaderValue = HeaderValue::from_static("max-age=31536000, immutab
 
 type Answer = Result<Response, Problem>;
 
-/// `POST /v1/assertions`.
-pub(super) async fn post_assertions(
-    State(shared): State<Arc<Shared>>,
-    uri: Uri,
-    body: JsonBody,
-) -> Answer {
-    post(&shared, &uri, body, "assertion").await
-}
-
-/// `POST /v1/votes`.
-pub(super) async fn post_votes(
-    State(shared): State<Arc<Shared>>,
-    uri: Uri,
-    body: JsonBody,
-) -> Answer {
-    post(&shared, &uri, body, "vote").await
-}
-
-/// `POST /v1/epochs`.
-pub(super) async fn post_epochs(
-    State(shared): State<Arc<Shared>>,
-    uri: Uri,
-    body: JsonBody,
-) -> Answer {
-    post(&shared, &uri, body, "epoch").await
+/// `POST` of records of one type: `/v1/assertions`, `/v1/votes`, `/v1/epochs`.
+pub(super) fn post_of(type_name: &'static str) -> MethodRouter<Arc<Shared>> {
+    axum::routing::post(
+        async move |State(shared): State<Arc<Shared>>, uri: Uri, body: JsonBody| {
+            post(&shared, &uri, body, type_name).await
+        },
+    )
 }
 
 /// Stores the records of a body, all or none of them; the answer comes when they are as durable as the database makes them.
@@ -73,7 +56,10 @@ async fn post(shared: &Shared, uri: &Uri, body: JsonBody, type_name: &'static st
     let receipts = receipts(outcomes, type_name)?;
     match (form, receipts.first()) {
         (Form::One, Some(receipt)) => one(receipt),
-        _ => json(status(&receipts), &Receipts { results: receipts }),
+        _ => json(
+            status(receipts.iter().map(outcome)),
+            &Receipts { results: receipts },
+        ),
     }
 }
 
@@ -105,19 +91,21 @@ fn receipts(
 }
 
 /// 201 if any record is new, 202 if its durability was waived, 200 if none is.
-fn status(receipts: &[Receipt]) -> StatusCode {
-    let is_new = |receipt: &&Receipt| receipt.status == Status::Stored;
-    match receipts.iter().find(is_new) {
+pub(super) fn status(outcomes: impl IntoIterator<Item = (Status, Durability)>) -> StatusCode {
+    let mut outcomes = outcomes.into_iter();
+    match outcomes.find(|(status, _)| *status == Status::Stored) {
         None => StatusCode::OK,
-        Some(new) => match new.durability {
-            Durability::Sync => StatusCode::CREATED,
-            Durability::Interval => StatusCode::ACCEPTED,
-        },
+        Some((_, Durability::Sync)) => StatusCode::CREATED,
+        Some((_, Durability::Interval)) => StatusCode::ACCEPTED,
     }
 }
 
+fn outcome(receipt: &Receipt) -> (Status, Durability) {
+    (receipt.status, receipt.durability)
+}
+
 fn one(receipt: &Receipt) -> Answer {
-    let mut response = json(status(std::slice::from_ref(receipt)), receipt)?;
+    let mut response = json(status([outcome(receipt)]), receipt)?;
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag(receipt.id));
     let location = format!("/v1/records/{}", receipt.id);

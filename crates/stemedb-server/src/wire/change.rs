@@ -37,8 +37,9 @@ pub struct Heartbeat {
 pub struct ChangeEnd {
     /// Always true.
     pub end: bool,
-    /// Why it ended.
-    pub reason: Code,
+    /// Why it goes no further; missing where everything was given that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Code>,
     /// The same in words.
     pub detail: String,
     /// What goes on behind here, as the parameter `since`.

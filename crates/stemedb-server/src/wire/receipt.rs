@@ -58,14 +58,26 @@ impl Receipt {
             id: receipt.id,
             r#type: record_type.to_owned(),
             sequence: receipt.sequence.get(),
-            durability: match receipt.durability {
-                stemedb::Durability::Sync => Durability::Sync,
-                stemedb::Durability::Interval(_) => Durability::Interval,
-            },
-            status: match receipt.status {
-                stemedb::Status::Stored => Status::Stored,
-                stemedb::Status::AlreadyStored => Status::AlreadyStored,
-            },
+            durability: receipt.durability.into(),
+            status: receipt.status.into(),
+        }
+    }
+}
+
+impl From<stemedb::Durability> for Durability {
+    fn from(durability: stemedb::Durability) -> Self {
+        match durability {
+            stemedb::Durability::Sync => Self::Sync,
+            stemedb::Durability::Interval(_) => Self::Interval,
+        }
+    }
+}
+
+impl From<stemedb::Status> for Status {
+    fn from(status: stemedb::Status) -> Self {
+        match status {
+            stemedb::Status::Stored => Self::Stored,
+            stemedb::Status::AlreadyStored => Self::AlreadyStored,
         }
     }
 }

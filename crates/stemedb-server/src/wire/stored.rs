@@ -142,7 +142,7 @@ impl From<stemedb::SubjectCount> for SubjectCount {
 }
 
 /// `ms` since the Unix epoch as RFC 3339 in UTC with milliseconds.
-fn time(ms: u64) -> String {
+pub(super) fn time(ms: u64) -> String {
     let time = i64::try_from(ms)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());

@@ -13,3 +13,11 @@ where
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(D::Error::custom)
 }
+
+/// `bytes` in lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}

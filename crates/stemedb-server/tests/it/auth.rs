@@ -14,7 +14,7 @@ use crate::wire::{LIVE, Running, header, status};
 const PATIENCE_LOOKS: u32 = 3000;
 
 /// Every route that needs a token, and which scope.
-const ROUTES: [(&str, &str, Scope); 17] = [
+const ROUTES: [(&str, &str, Scope); 22] = [
     ("GET", "/metrics", Scope::Read),
     ("POST", "/v1/records", Scope::Write),
     // What it asks for is refused, or the answer would not end.
@@ -33,6 +33,11 @@ const ROUTES: [(&str, &str, Scope); 17] = [
     ("GET", "/v1/stats", Scope::Read),
     ("HEAD", "/v1/stats", Scope::Read),
     ("GET", "/v1/journal/head", Scope::Read),
+    ("GET", "/v1/quarantine", Scope::Read),
+    ("GET", "/v1/quarantine/1", Scope::Read),
+    ("POST", "/v1/quarantine/1/retry", Scope::Admin),
+    ("GET", "/v1/backup", Scope::Admin),
+    ("GET", "/v1/backup/segments/x", Scope::Admin),
 ];
 
 fn token(home: &Home, scopes: &[Scope]) -> (Token, Secret) {
@@ -67,15 +72,18 @@ async fn every_route_needs_a_token_with_its_scope() {
         assert_eq!(none.header("www-authenticate"), "Bearer");
         let wrong = read.replace(&read[read.len() - 4..], "0000");
         send(&home, method, path, Some(&wrong)).await.ok(401);
-        let (right, other) = match scope {
-            Scope::Write => (&write, &read),
-            _ => (&read, &write),
+        let (right, others) = match scope {
+            Scope::Write => (&write, vec![&read]),
+            Scope::Admin => (&admin, vec![&read, &write]),
+            _ => (&read, vec![&write]),
         };
-        let refused = send(&home, method, path, Some(other)).await.ok(403);
-        if method != "HEAD" {
-            none.problem(Code::Unauthenticated);
-            let problem = refused.problem(Code::Forbidden);
-            assert!(problem.detail.contains(scope.name()), "{}", problem.detail);
+        for other in others {
+            let refused = send(&home, method, path, Some(other)).await.ok(403);
+            if method != "HEAD" {
+                none.problem(Code::Unauthenticated);
+                let problem = refused.problem(Code::Forbidden);
+                assert!(problem.detail.contains(scope.name()), "{}", problem.detail);
+            }
         }
         for token in [right, &admin] {
             let status = send(&home, method, path, Some(token)).await.status;
@@ -95,10 +103,10 @@ async fn no_route_is_open_but_those_for_health() {
     let home = Home::new();
     home.service.require_tokens();
     let source = include_str!("../../src/route.rs");
-    let added =
-        source.matches("\n        .read(").count() + source.matches("\n        .write(").count();
+    let added = [".read(", ".write(", ".admin("]
+        .map(|add| source.matches(&format!("\n        {add}")).count());
     let gets = ROUTES.iter().filter(|(method, ..)| *method != "HEAD");
-    assert_eq!(added, gets.count());
+    assert_eq!(added.iter().sum::<usize>(), gets.count());
     assert_eq!(source.matches("\n        .open(").count(), 4);
     // `open` is the only one who adds a route, and `needs` the only other one who asks it to.
     assert_eq!(source.matches(".route(").count(), 1);

@@ -235,12 +235,53 @@ async fn a_shutdown_ends_a_feed_and_says_where_to_go_on() {
     let ChangeLine::End(end) = lines.line().await else {
         panic!("no end")
     };
-    assert!(end.end && end.reason == Code::ShuttingDown && end.next_since == 4);
+    assert!(end.end && end.reason == Some(Code::ShuttingDown) && end.next_since == 4);
     assert!(lines.try_next().await.is_none());
     let last = events.next().await;
     let data = last.strip_prefix("id: 4\nevent: end\ndata: ").unwrap();
     assert_eq!(serde_json::from_str::<ChangeEnd>(data).unwrap(), end);
     assert!(events.try_next().await.is_none());
+}
+
+/// Nothing that comes while it is read is part of it, and nothing of what was there is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_is_not_live_is_a_snapshot_with_an_end() {
+    let home = Home::new();
+    let path = "/v1/changes?live=false";
+    let mut empty = open(home.service.router(), path, &[]).await;
+    assert_eq!(empty.line().await, ChangeLine::End(complete(0)));
+    assert!(empty.try_next().await.is_none());
+
+    stored(&home, 3000);
+    let mut feed = open(home.service.router(), path, &[]).await;
+    home.post("/v1/assertions", claim("late", "p", 1))
+        .await
+        .ok(201);
+    home.settle();
+    let expected: Vec<u64> = (1..=3000).collect();
+    assert_eq!(feed.sequences(3000).await, expected);
+    assert_eq!(feed.line().await, ChangeLine::End(complete(3000)));
+    assert!(feed.try_next().await.is_none());
+
+    let filtered = format!("{path}&type=vote&since=2000");
+    let mut feed = open(home.service.router(), &filtered, &[EVENTS]).await;
+    let end = feed.next().await;
+    let data = end.strip_prefix("id: 3001\nevent: end\ndata: ").unwrap();
+    assert_eq!(
+        serde_json::from_str::<ChangeEnd>(data).unwrap(),
+        complete(3001)
+    );
+    let refused = home.get("/v1/changes?live=no").await;
+    refused.problem(Code::BadQuery);
+}
+
+fn complete(upto: u64) -> ChangeEnd {
+    ChangeEnd {
+        end: true,
+        reason: None,
+        detail: "all that could be read is given".to_owned(),
+        next_since: upto,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod auth; // what is let in, by route and by scope
 #[cfg(test)]
+mod backup; // a backup that is made from elsewhere
+#[cfg(test)]
 mod bulk; // uploads of many lines
 #[cfg(test)]
 mod change; // the feed of changes
@@ -23,6 +25,8 @@ mod metric; // what a scrape says, and what is documented
 #[cfg(test)]
 mod problem; // every refusal is a problem with its code
 #[cfg(test)]
+mod quarantine; // what could not be applied
+#[cfg(test)]
 mod raw; // heads that nobody should send
 #[cfg(test)]
 mod record; // storing records, and reading them by their ids
@@ -35,6 +39,6 @@ mod support; // a database and its service in a directory of their own
 #[cfg(test)]
 mod tls; // who agrees on TLS, and who does not
 #[cfg(test)]
-mod trace;
+mod trace; // the trace that a request is part of
 #[cfg(test)]
-mod wire; // what goes over a connection, byte by byte // the trace that a request is part of
+mod wire; // what goes over a connection, byte by byte

@@ -38,7 +38,15 @@ impl Home {
     }
 
     pub(crate) fn of(builder: Builder, settings: &Settings) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), builder, settings)
+    }
+
+    /// The database that lies in a directory.
+    pub(crate) fn at(directory: TempDir) -> Self {
+        Self::open(directory, Database::builder(), &Settings::default())
+    }
+
+    fn open(directory: TempDir, builder: Builder, settings: &Settings) -> Self {
         let path = directory.path().join("data");
         let database = builder.create(Create::IfMissing).open(path).unwrap();
         let database = Arc::new(database);

@@ -17,6 +17,7 @@ use std::{
 };
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use stemedb::ndjson::Chunk;
 use stemedb::{Database, Receipt, RecordType, Sequence, Status, Submission};
 
 use super::{
@@ -26,10 +27,7 @@ use super::{
     progress::Progress,
     read::{self, Event},
 };
-use crate::{
-    failure::{Exit, Failure, say_failure},
-    input::Chunk,
-};
+use crate::failure::{Exit, Failure, say_failure};
 
 /// Chunks that are parsed or wait for it.
 const PARSING_MAX: usize = 4;

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use stemedb::{Prepared, Record, RecordType, limits::LINE_BYTES_MAX};
+use stemedb::{Prepared, RecordType, limits::LINE_BYTES_MAX, ndjson::Chunk};
 
-use crate::{
-    failure::chain,
-    input::{Chunk, Content, lines},
-};
+use crate::failure::chain;
 
 /// Whether rejected lines are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,54 +66,28 @@ impl Parsed {
 
 /// Reads the lines of `chunk`.
 pub(super) fn parse(file: Arc<str>, chunk: &Chunk, keep: Keep) -> Parsed {
-    match &chunk.content {
-        Content::Lines(text) => parse_lines(file, chunk.first_line, text, keep),
-        Content::TooLong => Parsed {
-            file,
-            lines: vec![rejected(chunk.first_line, too_long(), None)],
-            records: Vec::new(),
-        },
-    }
-}
-
-fn parse_lines(file: Arc<str>, first_line: u64, text: &[u8], keep: Keep) -> Parsed {
-    let all: Vec<_> = lines(first_line, text).collect();
-    let is_short = |line: &[u8]| line.len() <= LINE_BYTES_MAX;
-    let short = all.iter().filter(|(_, line)| is_short(line));
-    let mut prepared = Prepared::all(short.map(|(_, line)| Record::from_json(line))).into_iter();
-    let mut records = Vec::with_capacity(prepared.len());
-    let mut done = Vec::with_capacity(all.len());
-    for (number, line) in all {
-        let next = if is_short(line) {
-            prepared.next()
-        } else {
-            None
-        };
-        done.push(match next {
-            Some(Ok(record)) => {
-                let verdict = Verdict::Accepted(record.record_type());
+    // There is no text of a line that was too long to be kept.
+    let mut texts = chunk.lines().map(|(_, text)| text);
+    let mut records = Vec::new();
+    let mut line = |(number, record): (u64, stemedb::Result<Prepared>)| {
+        let text = texts.next().filter(|text| text.len() <= LINE_BYTES_MAX);
+        let verdict = match record {
+            Ok(record) => {
+                let record_type = record.record_type();
                 records.push(record);
-                Line { number, verdict }
+                Verdict::Accepted(record_type)
             }
-            Some(Err(error)) => {
-                let raw = (keep == Keep::Rejects).then(|| line.to_vec());
-                rejected(number, chain(&error), raw)
-            }
-            None => rejected(number, too_long(), None),
-        });
-    }
+            Err(error) => Verdict::Rejected {
+                reason: chain(&error),
+                raw: text.filter(|_| keep == Keep::Rejects).map(<[u8]>::to_vec),
+            },
+        };
+        Line { number, verdict }
+    };
+    let lines = chunk.prepare().into_iter().map(&mut line).collect();
     Parsed {
         file,
-        lines: done,
+        lines,
         records,
     }
-}
-
-fn rejected(number: u64, reason: String, raw: Option<Vec<u8>>) -> Line {
-    let verdict = Verdict::Rejected { reason, raw };
-    Line { number, verdict }
-}
-
-fn too_long() -> String {
-    format!("the line is longer than {LINE_BYTES_MAX} bytes")
 }

@@ -11,9 +11,11 @@ use std::{
     thread,
 };
 
+use stemedb::ndjson::Chunk;
+
 use crate::{
     failure::{Exit, Failure},
-    input::{self, Chunk},
+    input,
 };
 
 /// Chunks that are read ahead.
@@ -71,19 +73,19 @@ fn read_all(
 
 fn read_one(path: &Path, read: &Arc<AtomicU64>, sender: &SyncSender<Event>) -> Result<(), Unheard> {
     let name = input::name(path);
-    let mut splitter = match input::open(path, Arc::clone(read)) {
-        Ok(splitter) => splitter,
+    let mut lines = match input::open(path, Arc::clone(read)) {
+        Ok(lines) => lines,
         Err(error) => return Ok(sender.send(damaged(&name, 1, &error))?),
     };
     let file: Arc<str> = name.as_str().into();
     loop {
-        match splitter.next_chunk() {
+        match lines.next_chunk() {
             Ok(Some(chunk)) => {
                 let file = Arc::clone(&file);
                 sender.send(Event::Chunk { file, chunk })?;
             }
             Ok(None) => return Ok(()),
-            Err(error) => return Ok(sender.send(damaged(&name, splitter.next_line(), &error))?),
+            Err(error) => return Ok(sender.send(damaged(&name, lines.next_line(), &error))?),
         }
     }
 }

@@ -11,8 +11,8 @@ use Code::{
     NotFound, NotYetApplied, RecordNotFound, UnsupportedMediaType,
 };
 use Parameter::{
-    AsOf, Cursor, Id, IfNoneMatch, LastEventId, Limit, MinSequence, Predicate, Prefix, Since,
-    Subject, SubjectPrefix, Type,
+    AsOf, Bytes, Cursor, Id, IfNoneMatch, LastEventId, Limit, Live, MinSequence, Number, Offset,
+    Predicate, Prefix, Sequence, Since, Subject, SubjectPrefix, Type,
 };
 
 const WRITE: &[Code] = &[
@@ -42,6 +42,27 @@ const STORED: &[Answer] = &[
         status: 202,
         text: "Stored; the database is set to make records durable at intervals.",
         content: Content::Json(&["Receipt", "Receipts"]),
+        headers: &[],
+    },
+];
+
+const RETRIED: &[Answer] = &[
+    Answer {
+        status: 200,
+        text: "It had been stored before: the answer names the id and the sequence that it has.",
+        content: Content::Json(&["Retried"]),
+        headers: &[],
+    },
+    Answer {
+        status: 201,
+        text: "Stored and durable.",
+        content: Content::Json(&["Retried"]),
+        headers: &[],
+    },
+    Answer {
+        status: 202,
+        text: "Stored; the database is set to make records durable at intervals.",
+        content: Content::Json(&["Retried"]),
         headers: &[],
     },
 ];
@@ -263,15 +284,83 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         description: "Lines of JSON, or server-sent events where `accept` names them: their id is the sequence, their name the type \
             of the record. Heartbeats say how far the feed is. The last line has `end`, and the last event is named so; where it is \
             missing, the feed broke off. It goes on with `since` or `last-event-id`.",
-        parameters: &[Since, Type, SubjectPrefix, LastEventId],
+        parameters: &[Since, Live, Type, SubjectPrefix, LastEventId],
         body: None,
         answers: &[Answer {
             status: 200,
-            text: "The feed, which ends when the server does.",
+            text: "The feed, which ends when the server does, or where `live` is false.",
             content: Content::Feed("ChangeLine"),
             headers: &[],
         }],
         codes: &[BadQuery],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/quarantine",
+        id: "list_quarantine",
+        tag: "Operation",
+        summary: "Lists the records that could not be applied",
+        description: "They are in the journal and durable. Such a record was written by a program whose rules this one does not share.",
+        parameters: &[Limit, Cursor, AsOf, MinSequence],
+        body: None,
+        answers: ok!(
+            "QuarantinePage",
+            "A page of them, in the order of their sequences, without their bytes."
+        ),
+        codes: &[BadQuery, BadCursor, NotYetApplied],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/quarantine/{sequence}",
+        id: "get_quarantined",
+        tag: "Operation",
+        summary: "Reads a record that could not be applied",
+        description: "",
+        parameters: &[Sequence, MinSequence],
+        body: None,
+        answers: ok!("Quarantined", "The record, with its bytes."),
+        codes: ONE,
+    },
+    Operation {
+        method: "post",
+        path: "/v1/quarantine/{sequence}/retry",
+        id: "retry_quarantined",
+        tag: "Operation",
+        summary: "Appends a record again that would apply now",
+        description: "Its entry in quarantine stays. Where it still cannot be applied nothing is stored, and the answer says why.",
+        parameters: &[Sequence],
+        body: None,
+        answers: RETRIED,
+        codes: &[BadPath, NotFound, BadQuery, RecordNotFound, InvalidRecord],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/backup",
+        id: "get_backup",
+        tag: "Operation",
+        summary: "The segments of the journal, as far as they are durable",
+        description: "A backup is made of their bytes, which whoever takes them verifies by the hashes: see `stemedb backup --url`.",
+        parameters: &[],
+        body: None,
+        answers: ok!("Segments", "The segments."),
+        codes: &[BadQuery],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/backup/segments/{number}",
+        id: "get_segment",
+        tag: "Operation",
+        summary: "Bytes of a segment of the journal",
+        description: "They are given as they lie on disk, and not verified.",
+        parameters: &[Number, Offset, Bytes],
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            text: "The bytes. An answer that is shorter than its head says broke off.",
+            content: Content::Bytes,
+            headers: &[],
+        }],
+        codes: &[BadPath, NotFound, BadQuery, RecordNotFound],
     },
     Operation {
         method: "get",
@@ -357,6 +446,7 @@ pub(in crate::openapi) fn tags() -> Value {
         {"name": "Assertions", "description": "What agents state of subjects, and who votes on it."},
         {"name": "Epochs", "description": "Periods or states of knowledge, each in the place of another."},
         {"name": "Database", "description": "Where it stands."},
+        {"name": "Operation", "description": "For whoever runs it: what could not be applied, and backups."},
         {"name": "Health", "description": "For whoever runs it. No token is needed."},
         {"name": "Documents", "description": "What you read. No token is needed."},
     ])

@@ -5,9 +5,9 @@ use std::io::{self, BufRead, ErrorKind, Read};
 
 use axum::body::Bytes;
 use flate2::bufread::MultiGzDecoder;
+use stemedb::ndjson::{Chunk, Splitter};
 
-use super::split::{Chunk, Splitter};
-use crate::limits::ZSTD_WINDOW_LOG_MAX;
+use crate::limits::{CHUNK, ZSTD_WINDOW_LOG_MAX};
 
 #[cfg(test)]
 mod tests;
@@ -56,7 +56,7 @@ impl Cutter {
     pub(super) fn new(encoding: Encoding) -> io::Result<Self> {
         Ok(Self {
             decoder: Decoder::new(encoding)?,
-            splitter: Splitter::default(),
+            splitter: Splitter::new(CHUNK),
             failure: None,
         })
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stemedb::ndjson::Chunk;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -13,7 +14,6 @@ use tokio::time::timeout;
 use super::check::{Checked, Line, check};
 use super::decode::{Cutter, Step};
 use super::report::{Tally, Unknown, write};
-use super::split::Chunk;
 use crate::held::Held;
 use crate::inlet::Inlet;
 use crate::intake::{Awaited, NotTaken};

@@ -26,6 +26,8 @@ pub(super) struct Feed {
     pub(super) filter: Filter,
     /// Everything up to here was given.
     pub(super) upto: u64,
+    /// Nothing behind this is given, and then it ends; `None` for a feed that goes on.
+    pub(super) until: Option<u64>,
     /// The last sequence that could be read when it was looked.
     pub(super) applied: u64,
 }
@@ -40,6 +42,8 @@ enum Woken {
 
 /// Why a feed goes no further.
 enum Ended {
+    /// All was given that was asked for.
+    Complete,
     /// The client is told.
     Told(Problem),
     /// Nobody listens.
@@ -62,13 +66,15 @@ impl Feed {
     /// Goes on until the server ends, the client is gone, or something is wrong.
     pub(super) async fn run(mut self) {
         let Err(ended) = self.follow().await;
-        let Ended::Told(problem) = ended else {
-            return;
+        let (reason, detail) = match ended {
+            Ended::Complete => (None, "all that could be read is given".to_owned()),
+            Ended::Told(problem) => (Some(problem.code), problem.detail),
+            Ended::Unheard => return,
         };
         let end = ChangeEnd {
             end: true,
-            reason: problem.code,
-            detail: problem.detail,
+            reason,
+            detail,
             next_since: self.upto,
         };
         let mut text = Vec::new();
@@ -82,6 +88,9 @@ impl Feed {
         let mut changes = self.shared.database.changes(Sequence::new(self.upto));
         let mut due = self.next_heartbeat();
         loop {
+            if self.is_complete() {
+                return Err(Ended::Complete);
+            }
             if self.shared.shutdown.has_begun() {
                 return Err(shutting_down().into());
             }
@@ -92,7 +101,7 @@ impl Feed {
                 self.send(text, &mut changes).await?;
                 due = self.next_heartbeat();
             }
-            let woken = if is_last {
+            let woken = if is_last && !self.is_complete() {
                 self.wait(due).await?
             } else if due <= Instant::now() {
                 Woken::Due
@@ -109,9 +118,15 @@ impl Feed {
         }
     }
 
+    /// Whether all was given that was asked for.
+    fn is_complete(&self) -> bool {
+        self.until.is_some_and(|until| self.upto >= until)
+    }
+
     /// Reads a batch, and writes what the client wants of it.
     async fn read(&mut self, mut changes: Changes) -> Result<(Vec<u8>, bool, Changes), Problem> {
-        let (form, filter) = (self.form, self.filter.clone());
+        let (form, filter, until) = (self.form, self.filter.clone(), self.until);
+        let is_wanted = move |sequence: u64| until.is_none_or(|until| sequence <= until);
         let read = move || {
             let batch = changes.next_batch(ChangesLimit::default());
             let batch = batch.map_err(|error| Problem::of(&error, Asked::Read))?;
@@ -123,7 +138,7 @@ impl Feed {
             } = batch;
             let mut text = Vec::new();
             for stored in records {
-                if filter.passes(&stored.record) {
+                if is_wanted(stored.sequence.get()) && filter.passes(&stored.record) {
                     form.record(&mut text, stored.into());
                 }
             }
@@ -131,6 +146,7 @@ impl Feed {
         };
         let (stands, read) = block(&self.shared.reads, read).await?;
         (self.upto, self.applied) = stands;
+        self.upto = until.map_or(self.upto, |until| self.upto.min(until));
         Ok(read)
     }
 

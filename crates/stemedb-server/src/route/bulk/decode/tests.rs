@@ -3,10 +3,10 @@ use std::io::Write as _;
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use stemedb::limits::LINE_BYTES_MAX;
+use stemedb::ndjson::Content;
 
 use super::{Cutter, Encoding, Step};
 use crate::limits::CHUNK_BYTES;
-use crate::route::bulk::split::Content;
 
 const ENCODINGS: [Encoding; 3] = [Encoding::Identity, Encoding::Gzip, Encoding::Zstd];
 

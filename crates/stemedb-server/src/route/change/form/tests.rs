@@ -28,7 +28,7 @@ fn an_event_ends_with_an_empty_line_and_a_line_is_read_as_it_was_written() {
     };
     let end = ChangeEnd {
         end: true,
-        reason: Code::ShuttingDown,
+        reason: Some(Code::ShuttingDown),
         detail: "over".to_owned(),
         next_since: 7,
     };

@@ -1,10 +1,21 @@
-use stemedb::limits::LINE_BYTES_MAX;
+use stemedb_core::limits::LINE_BYTES_MAX;
 
-use super::{CHUNK_BYTES, CHUNK_LINES_MAX, Chunk, Content, Splitter};
+use super::{Chunk, ChunkLimit, Content, Splitter};
+
+const CHUNK_BYTES: usize = 512 << 10;
+const CHUNK_LINES_MAX: usize = 8192;
+const LIMIT: ChunkLimit = ChunkLimit {
+    bytes: CHUNK_BYTES,
+    lines: CHUNK_LINES_MAX,
+};
 
 /// Chunks of what comes in pieces of `piece` bytes.
 fn chunks(text: &[u8], piece: usize) -> Vec<Chunk> {
-    let mut splitter = Splitter::default();
+    chunks_of(LIMIT, text, piece)
+}
+
+fn chunks_of(limit: ChunkLimit, text: &[u8], piece: usize) -> Vec<Chunk> {
+    let mut splitter = Splitter::new(limit);
     let mut chunks = Vec::new();
     let mut rest = text;
     while !splitter.has_ended() {
@@ -20,7 +31,7 @@ fn chunks(text: &[u8], piece: usize) -> Vec<Chunk> {
             }
         }
         chunks.extend(std::iter::from_fn(|| splitter.cut()));
-        assert!(splitter.buffer.len() <= LINE_BYTES_MAX + 2 * CHUNK_BYTES);
+        assert!(splitter.held_bytes() <= LINE_BYTES_MAX + 2 * CHUNK_BYTES);
     }
     assert!(splitter.cut().is_none());
     chunks
@@ -49,6 +60,12 @@ fn lines_keep_their_numbers_however_they_come() {
     ];
     for piece in 1..text.len() {
         assert_eq!(lines(&chunks(text, piece)), expected);
+        for (bytes, most) in [(1, 1), (1, 9), (4, 1), (5, 2)] {
+            let limit = ChunkLimit { bytes, lines: most };
+            let chunks = chunks_of(limit, text, piece);
+            assert_eq!(lines(&chunks), expected, "{limit:?}");
+            assert!(chunks.iter().all(|chunk| chunk.lines().count() <= most));
+        }
     }
     assert!(chunks(b"", 1).is_empty());
 }
@@ -92,4 +109,27 @@ fn a_chunk_has_a_limit_of_lines() {
             .iter()
             .all(|(number, line)| number.to_string().as_bytes() == line)
     );
+}
+
+#[test]
+fn every_line_that_is_not_blank_is_a_record_or_says_why_not() {
+    let epoch = br#"{"type":"epoch","name":"2026","agent":"desk"}"#;
+    let mut longest = epoch.to_vec();
+    longest.resize(LINE_BYTES_MAX + 1, b' ');
+    let mut text = [&epoch[..], b"\n\n{}\n"].concat();
+    text.extend(&longest[..LINE_BYTES_MAX]);
+    text.push(b'\n');
+    text.extend(&longest);
+    text.extend(b"\n");
+    text.extend(&longest);
+    let chunks = chunks(&text, usize::MAX);
+    let prepared: Vec<_> = chunks.iter().flat_map(Chunk::prepare).collect();
+    let told: Vec<_> = prepared
+        .into_iter()
+        .map(|(number, record)| (number, record.map_err(|error| error.to_string()).err()))
+        .collect();
+    let too_long = Some("the line is longer than 4194304 bytes".to_owned());
+    assert_eq!(told[0], (1, None));
+    assert!(told[1].0 == 3 && told[1].1.is_some(), "{told:?}");
+    assert_eq!(told[2..], [(4, None), (5, too_long.clone()), (6, too_long)]);
 }
