@@ -176,13 +176,17 @@ impl Log {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A record that was acknowledged a moment ago, and its sequence.
+    /// The last record that was acknowledged, and its sequence.
     pub(super) fn last(&self) -> Option<(RecordId, u64)> {
         *lock(&self.last)
     }
 
+    /// Notes it, unless it is not the last one.
     pub(super) fn set_last(&self, id: RecordId, sequence: u64) {
-        *lock(&self.last) = Some((id, sequence));
+        let mut last = lock(&self.last);
+        if last.is_none_or(|(_, before)| before < sequence) {
+            *last = Some((id, sequence));
+        }
     }
 }
 
