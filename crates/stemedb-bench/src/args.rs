@@ -7,7 +7,10 @@ use clap::Parser;
 
 /// Measures StemeDB side by side with its peers, and holds the figures against the goals.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "stemedb-bench")]
+#[command(
+    name = "stemedb-bench",
+    after_help = "`stemedb-bench soak` runs the server with bad clients beside good ones; see `stemedb-bench soak --help`."
+)]
 pub(crate) struct Options {
     /// Parts of a run: all whose names begin with one of these; everything by default.
     pub(crate) names: Vec<String>,

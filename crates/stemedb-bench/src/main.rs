@@ -1,7 +1,7 @@
 //! Benchmarks of `StemeDB`: ours and the peers on the same records in one run, interleaved, several times.
 //!
 //! It prints tables of medians with their spread, and for each goal what was measured. `scripts/bench.sh` builds it as a release is
-//! built, and writes `docs/BENCHMARKS.md` with it.
+//! built, and writes `docs/BENCHMARKS.md` with it. `stemedb-bench soak` is apart: the server for half an hour, with bad clients.
 
 use std::process::ExitCode;
 
@@ -28,6 +28,7 @@ mod plot;
 mod process;
 mod report;
 mod run;
+mod soak;
 mod subject;
 mod table;
 mod task;
@@ -41,8 +42,10 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args();
-    if arguments.nth(1).as_deref() == Some("task") {
-        return task::run(std::iter::once("task".to_owned()).chain(arguments));
+    match arguments.nth(1).as_deref() {
+        Some("task") => return task::run(std::iter::once("task".to_owned()).chain(arguments)),
+        Some("soak") => return soak::run(std::iter::once("soak".to_owned()).chain(arguments)),
+        _ => {}
     }
     match run::run(&args::Options::parse().settled()) {
         Ok(()) => ExitCode::SUCCESS,

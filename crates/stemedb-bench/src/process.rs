@@ -92,6 +92,30 @@ impl Process {
         Self::start(&mut command)
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells it to end, and waits until it has; what takes longer than `limit` is killed.
+    ///
+    /// # Errors
+    ///
+    /// If it ends badly, or not in time.
+    pub(crate) fn end(mut self, limit: Duration) -> Result<()> {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status();
+        told.doing(format!("tell {} to end", self.name))?;
+        let start = clock::now();
+        while self.child.try_wait().doing("wait for a process")?.is_none() {
+            if start.elapsed() > limit {
+                return Err(Failure::new(format!("end {} in time", self.name)));
+            }
+            clock::pause(WATCH_EVERY);
+        }
+        self.ended()
+    }
+
     /// Waits for a line of its output.
     ///
     /// # Errors

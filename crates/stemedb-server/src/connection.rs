@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,9 +19,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
-use crate::limits::HEAD_BYTES_MAX;
+use crate::limits::{HEAD_BYTES_MAX, LINGERING_MAX};
 use crate::{Settings, Shutdown};
 
 mod pace;
@@ -37,6 +39,8 @@ pub(crate) struct Connections {
     router: Router,
     shutdown: Shutdown,
     patience: Patience,
+    /// A place for each connection that is read although it has ended.
+    lingering: Arc<Semaphore>,
 }
 
 impl Connections {
@@ -51,6 +55,7 @@ impl Connections {
             router,
             shutdown,
             patience,
+            lingering: Arc::new(Semaphore::new(LINGERING_MAX)),
         }
     }
 
@@ -65,7 +70,7 @@ impl Connections {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let pace = Pace::new();
-        let stream = Paced::new(stream, pace.clone(), self.patience);
+        let stream = Paced::new(stream, pace.clone(), (self.patience, self.lingering));
         let router = self.router;
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(peer) = peer {

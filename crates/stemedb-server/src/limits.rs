@@ -34,6 +34,9 @@ pub(crate) const CHUNK: ChunkLimit = ChunkLimit {
     lines: 8192,
 };
 
+/// Results of an upload that are written where they come in, without the way to another thread.
+pub(crate) const RESULTS_INLINE_MAX: usize = 64;
+
 /// Chunks of an upload that are checked, or wait to be submitted.
 pub(crate) const CHUNKS_CHECKED_MAX: usize = 4;
 
@@ -111,5 +114,20 @@ pub(crate) const LINGER_SECONDS_MAX: u64 = 2;
 
 /// Bytes that are read so.
 pub(crate) const LINGER_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of these that are read at once, before a pause.
+pub(crate) const LINGER_BURST_BYTES: usize = 64 << 10;
+
+/// Milliseconds of that pause.
+pub(crate) const LINGER_PAUSE_MS: u64 = 5;
+
+/// Connections that are read so at the same time; others are closed at once, and may lose their last answer.
+pub(crate) const LINGERING_MAX: usize = 64;
+
+// All of them are read in the time that there is.
+const _: () = assert!(
+    LINGER_BYTES_MAX as u64 / LINGER_BURST_BYTES as u64 * LINGER_PAUSE_MS
+        <= LINGER_SECONDS_MAX * 1000
+);
 
 const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

@@ -25,16 +25,26 @@ pub(crate) const ONE: [&str; 2] = ["as_of", "min_sequence"];
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Query(Vec<(String, String)>);
 
-/// As of when a read is answered.
+/// As of when a read is answered, and in whose company.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct At {
     /// Only what had arrived by this sequence.
     pub(crate) as_of: Option<Sequence>,
     /// Not before this sequence can be read.
     pub(crate) min_sequence: Option<Sequence>,
+    /// Whether much is asked for, which has to wait for its turn.
+    pub(crate) is_long: bool,
 }
 
 impl At {
+    /// The same, for whoever asks for much.
+    pub(crate) fn long(self) -> Self {
+        Self {
+            is_long: true,
+            ..self
+        }
+    }
+
     /// The sequence that has to be readable first.
     pub(crate) fn wanted(self) -> Option<Sequence> {
         self.as_of.max(self.min_sequence)
@@ -78,6 +88,7 @@ impl Query {
         Ok(At {
             as_of: self.sequence("as_of")?,
             min_sequence: self.sequence("min_sequence")?,
+            is_long: self.limit()?.items_max > PAGE_ITEMS_DEFAULT,
         })
     }
 

@@ -33,7 +33,12 @@ impl Shared {
             });
             read(&view.map_err(|error| Problem::of(&error, Asked::Read))?)
         };
-        block(&self.reads, read).await
+        let places = if at.is_long {
+            &self.patient
+        } else {
+            &self.reads
+        };
+        block(places, read).await
     }
 
     /// Waits until a sequence can be read, but not for long.

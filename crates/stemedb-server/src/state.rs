@@ -36,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) reads: Arc<Semaphore>,
     /// A place for each large body that is checked, which is work for the processor alone.
     pub(crate) checks: Arc<Semaphore>,
+    /// A place for what takes long or goes on and on, and for one that asked for much: long pages, totals, batches of feeds, and what is
+    /// decompressed. There are fewer than processors, so that those who ask for little do not wait for those who ask for much.
+    pub(crate) patient: Arc<Semaphore>,
     /// A place for each upload that goes on.
     pub(crate) uploads: Arc<Semaphore>,
     /// A place for each feed that is open.
@@ -89,6 +92,7 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         rate: Rate::new(settings.requests_per_second_max),
         reads: Arc::new(Semaphore::new(settings.reads_max)),
         checks: Arc::new(Semaphore::new(processors)),
+        patient: Arc::new(Semaphore::new(processors.div_ceil(2))),
         uploads: Arc::new(Semaphore::new(settings.uploads_max)),
         feeds: Arc::new(Semaphore::new(settings.feeds_max)),
         bodies,

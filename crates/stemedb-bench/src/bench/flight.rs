@@ -196,7 +196,7 @@ fn journal(data: &Path) -> Result<(u64, u64)> {
 }
 
 /// The program as it is given to people: it is built beside this one.
-pub(super) fn program() -> Result<PathBuf> {
+pub(crate) fn program() -> Result<PathBuf> {
     let this = std::env::current_exe().doing("find this program")?;
     let program = this.with_file_name("stemedb");
     if program.exists() {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,30 +47,46 @@ pub(crate) fn round(bench: &mut Bench<'_>) -> Result<()> {
 
 fn ours(bench: &mut Bench<'_>) -> Result<()> {
     let directory = bench.directory()?;
-    let (server, address) = bench.runtime.block_on(start(directory.path()))?;
-    let clients = bench.runtime.block_on(connect(address))?;
+    let server = bench.runtime.block_on(start(directory.path(), &[]))?;
+    let clients = bench.runtime.block_on(connect(server.address))?;
     let time = bench.options.served();
     append::run_for(bench, (SERVE, STEMEDB), clients, time)?;
     drop(server);
     Ok(())
 }
 
-/// Starts the program on a port that is free, and waits until it listens.
-async fn start(directory: &Path) -> Result<(Process, SocketAddr)> {
+/// A server that was started, and is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    /// Where its database is.
+    pub(crate) directory: PathBuf,
+}
+
+/// Starts the program on a port that is free, with variables for its settings, and waits until it listens.
+///
+/// # Errors
+///
+/// If it cannot be started, or does not listen.
+pub(crate) async fn start(home: &Path, settings: &[(&str, &str)]) -> Result<Started> {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let address = free.and_then(|free| free.local_addr());
     let address = address.doing("find a free port")?;
+    let directory = home.join("data");
     let mut command = Command::new(flight::program()?);
-    command
-        .arg("--quiet")
-        .arg("--dir")
-        .arg(directory.join("data"));
+    command.envs(settings.iter().copied());
+    command.arg("--quiet").arg("--dir").arg(&directory);
     command.args(["serve", "--listen", &address.to_string()]);
-    let server = Process::start(&mut command)?;
+    let started = Started {
+        process: Process::start(&mut command)?,
+        address,
+        directory,
+    };
     let start = clock::now();
     loop {
         match TcpStream::connect(address).await {
-            Ok(_) => return Ok((server, address)),
+            Ok(_) => return Ok(started),
             Err(error) if start.elapsed() > START => {
                 return Err(error).doing("connect to our server");
             }
@@ -154,13 +170,14 @@ impl Client for Posting {
 }
 
 /// Head and body of an answer, once its head is there.
-fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
+pub(crate) fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let (head, rest) = answer.split_at_checked(end)?;
     Some((std::str::from_utf8(head).ok()?, rest.get(4..)?))
 }
 
-fn content_length(head: &str) -> Option<usize> {
+/// The length of a body, where its head says it.
+pub(crate) fn content_length(head: &str) -> Option<usize> {
     let mut fields = head.lines().filter_map(|line| line.split_once(':'));
     let (_, length) = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
     length.trim().parse().ok()

@@ -10,5 +10,6 @@ mod life; // one process: what it was fed, what it acknowledged, how it ended
 mod lock; // two processes, one database
 mod mount; // file systems for a test; needs root
 mod place; // odd places, and copies of a live database
+mod serve; // SIGKILL of the server under load
 pub(crate) mod trace; // strace, which makes a system call go wrong
 mod work; // what is fed: records of all types, enough for two segments

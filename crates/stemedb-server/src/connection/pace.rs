@@ -12,9 +12,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::limits::{LINGER_BYTES_MAX, LINGER_SECONDS_MAX};
+use crate::limits::{LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGER_SECONDS_MAX};
 
 mod allowance;
 
@@ -119,18 +120,25 @@ pub(super) struct Paced<S> {
     writing: Timer,
     allowance: Allowance,
     closing: Option<Linger>,
+    /// A place for each connection that is read although it has ended.
+    lingering: Arc<Semaphore>,
     /// Whether the other side took too long, and gets no more patience.
     is_late: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
-    pub(super) fn new(stream: S, pace: Pace, patience: Patience) -> Self {
+    pub(super) fn new(
+        stream: S,
+        pace: Pace,
+        (patience, lingering): (Patience, Arc<Semaphore>),
+    ) -> Self {
         let rate = patience.bytes_per_second_min;
         let allowance = Allowance::new(patience.write, rate, Instant::now());
         Self {
             stream,
             pace,
             patience,
+            lingering,
             seen: None,
             reading: Timer::default(),
             writing: Timer::default(),
@@ -244,36 +252,66 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
                 return Poll::Ready(Ok(()));
             }
         }
-        let linger = this.closing.get_or_insert_with(Linger::new);
-        linger.poll(&mut this.stream, cx).map(Ok)
+        if this.closing.is_none() {
+            let Ok(place) = Arc::clone(&this.lingering).try_acquire_owned() else {
+                return Poll::Ready(Ok(()));
+            };
+            this.closing = Some(Linger::new(place));
+        }
+        match &mut this.closing {
+            Some(linger) => linger.poll(&mut this.stream, cx).map(Ok),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 
-/// The moment for which a connection is read that has ended.
+/// The moment for which a connection is read that has ended, bit by bit: whoever sends as fast as it can is not to keep the server busy
+/// with what nobody wants.
 #[derive(Debug)]
 struct Linger {
     timer: Timer,
+    pause: Timer,
     bytes_left: usize,
+    /// Of these, what is read before the next pause.
+    burst_left: usize,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Linger {
-    fn new() -> Self {
+    fn new(place: OwnedSemaphorePermit) -> Self {
         let mut timer = Timer::default();
         timer.start(Duration::from_secs(LINGER_SECONDS_MAX));
-        let bytes_left = LINGER_BYTES_MAX;
-        Self { timer, bytes_left }
+        Self {
+            timer,
+            pause: Timer::default(),
+            bytes_left: LINGER_BYTES_MAX,
+            burst_left: LINGER_BURST_BYTES,
+            _place: place,
+        }
     }
 
     fn poll<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<()> {
         let mut thrown_away = [MaybeUninit::uninit(); 8192];
+        if self.timer.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
         while self.bytes_left > 0 {
+            if self.pause.is_running {
+                ready!(self.pause.poll(cx));
+                self.pause.stop();
+                self.burst_left = LINGER_BURST_BYTES;
+            }
             let mut buffer = ReadBuf::uninit(&mut thrown_away);
-            match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    self.bytes_left = self.bytes_left.saturating_sub(buffer.filled().len());
+            match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {
+                    let read = buffer.filled().len();
+                    self.bytes_left = self.bytes_left.saturating_sub(read);
+                    self.burst_left = self.burst_left.saturating_sub(read);
                 }
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return self.timer.poll(cx),
+                _ => return Poll::Ready(()),
+            }
+            if self.burst_left == 0 {
+                self.pause.start(Duration::from_millis(LINGER_PAUSE_MS));
             }
         }
         Poll::Ready(())

@@ -26,7 +26,9 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let query = Query::of(&uri, &LIST)?;
     let (page, limit) = (query.page()?, query.limit()?);
-    let read = shared.read(query.at()?, move |view| {
+    // The totals are those of all votes, however many there are.
+    let at = query.at()?.long();
+    let read = shared.read(at, move |view| {
         let totals = totals(view, id)?;
         check_assertion(view, id, totals.count)?;
         let votes = view.votes(id, &page).map_err(|error| cannot_list(&error))?;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stemedb::Receipt;
 use stemedb::ndjson::Chunk;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -18,9 +19,12 @@ use crate::auth::Caller;
 use crate::held::Held;
 use crate::inlet::Inlet;
 use crate::intake::{Awaited, NotTaken};
-use crate::limits::{CHUNKS_CHECKED_MAX, CHUNKS_SUBMITTED_MAX, DRAIN_SECONDS, UPLOAD_BYTES_MAX};
+use crate::limits::{
+    CHUNKS_CHECKED_MAX, CHUNKS_SUBMITTED_MAX, DRAIN_SECONDS, RESULTS_INLINE_MAX, UPLOAD_BYTES_MAX,
+};
 use crate::outlet::{Outlet, Unheard};
 use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
+use crate::read::block;
 use crate::request_id::RequestId;
 use crate::state::Shared;
 use crate::token::Scope;
@@ -128,7 +132,12 @@ impl Upload {
                         }
                     };
                     let before = tally.rejected;
-                    let (text, unknown) = tally.report(lines, receipts);
+                    let reported = self.report(tally, lines, receipts).await;
+                    let (text, unknown);
+                    match reported {
+                        Ok(reported) => (tally, (text, unknown)) = reported,
+                        Err(problem) => return self.end(tally, Some(problem)).await,
+                    }
                     let rejected = tally.rejected.saturating_sub(before);
                     self.shared.metrics.rejected.inc_by(rejected);
                     self.outlet.send(text).await?;
@@ -144,6 +153,25 @@ impl Upload {
             return self.end(tally, Some(broken)).await;
         }
         self.end(tally, None).await
+    }
+
+    /// Writes the results of some lines: of many where work for the processor is done, since a connection would wait for milliseconds.
+    async fn report(
+        &self,
+        mut tally: Tally,
+        lines: Vec<Line>,
+        receipts: Vec<stemedb::Result<Receipt>>,
+    ) -> Result<(Tally, (Vec<u8>, Option<Unknown>)), Problem> {
+        let is_short = lines.len() <= RESULTS_INLINE_MAX;
+        let work = move || {
+            let reported = tally.report(lines, receipts);
+            Ok((tally, reported))
+        };
+        if is_short {
+            work()
+        } else {
+            block(&self.shared.checks, work).await
+        }
     }
 
     async fn end(&self, tally: Tally, broken: Option<Problem>) -> Result<Ending, Unheard> {
@@ -266,10 +294,7 @@ impl Reading<'_> {
         let is_costly = cutter.is_costly();
         let work = move || (cutter.step(), cutter);
         let (step, cutter) = if is_costly {
-            spawn_blocking(work).await.map_err(|error| {
-                tracing::error!(%error, "a body cannot be decoded");
-                failed()
-            })?
+            block(&self.shared.patient, move || Ok(work())).await?
         } else {
             work()
         };
