@@ -1,14 +1,16 @@
 # A StemeDB server in a container: not root, one volume, a health check.
 #
 #   docker build -t stemedb .
+#   docker run --rm -v stemedb:/data stemedb init
 #   docker run --rm -v stemedb:/data stemedb token create --name me --scope read,write
 #   docker run -d --name stemedb -p 127.0.0.1:8642:8642 -v stemedb:/data stemedb
 #   docker exec stemedb stemedb health
 #
 # It answers without TLS, as behind a proxy that has it: so the port above is that of this machine alone. With a certificate:
 #
-#   docker run -d -p 8642:8642 -v stemedb:/data -v /etc/stemedb:/tls:ro \
-#       -e STEMEDB_INSECURE_HTTP=false -e STEMEDB_TLS_CERT=/tls/cert.pem -e STEMEDB_TLS_KEY=/tls/key.pem stemedb
+#   docker run -d --name stemedb -p 8642:8642 -v stemedb:/data -v /etc/stemedb:/tls:ro \
+#       -e STEMEDB_INSECURE_HTTP=false -e STEMEDB_TLS_CERT=/tls/cert.pem -e STEMEDB_TLS_KEY=/tls/key.pem \
+#       --health-cmd 'stemedb health --url https://claims.example.org:8642' stemedb
 
 FROM rust:1.95-slim-bookworm AS build
 # zstd and the allocator are C.
@@ -20,6 +22,8 @@ ARG STEMEDB_COMMIT
 RUN STEMEDB_COMMIT="${STEMEDB_COMMIT:-}" cargo build --locked --profile dist -p stemedb-cli
 
 FROM debian:bookworm-slim
+# Whom `--url` believes.
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data --shell /usr/sbin/nologin stemedb \
     && install -d -o stemedb -g stemedb -m 700 /data
 COPY --from=build /src/target/dist/stemedb /usr/local/bin/stemedb

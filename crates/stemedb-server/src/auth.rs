@@ -144,11 +144,12 @@ impl Gate {
 
     fn look(&self, seen: &mut Seen) {
         // Taken before the file is read: what changes meanwhile is seen the next time.
-        let stamp = Stamp::of(self.file.path()).ok().flatten();
-        if stamp == seen.stamp && seen.tokens.is_some() {
+        let stamp = Stamp::of(self.file.path());
+        if stamp.as_ref().ok() == Some(&seen.stamp) && seen.tokens.is_some() {
             return;
         }
-        seen.stamp = stamp;
+        // Where there is no telling what lies there, reading it says why.
+        seen.stamp = stamp.unwrap_or_default();
         seen.tokens = match self.file.read() {
             Ok(Some(tokens)) => {
                 self.close();
@@ -260,6 +261,12 @@ pub(crate) fn check_head(request: &Request) -> Result<(), Problem> {
                 format!("{name}: given twice"),
             ));
         }
+    }
+    // Bodies are taken as they are but for chunks: what is compressed says so by `content-encoding`.
+    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        let detail = "transfer-encoding: only \"chunked\" is known";
+        return Err(Problem::new(Code::BadHeader, detail));
     }
     let came_by_wire = request.extensions().get::<Peer>().is_some();
     if came_by_wire && request.version() == Version::HTTP_11 && count(&header::HOST) == 0 {

@@ -22,9 +22,17 @@ impl Stamp {
                 modified: metadata.modified().ok(),
                 identity: identity(&metadata),
             })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => none_at(path, error),
         }
+    }
+}
+
+/// That nothing lies at `path`, if that is what the error says. A link that leads nowhere is something: what it leads to may come.
+pub(crate) fn none_at<T>(path: &Path, error: io::Error) -> io::Result<Option<T>> {
+    let is_absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    match path.symlink_metadata() {
+        Err(nothing) if is_absent(&error) && is_absent(&nothing) => Ok(None),
+        _ => Err(error),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `serve`: the database over HTTP.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use stemedb::{Create, Database};
 use stemedb_server::{
@@ -17,6 +17,9 @@ use crate::{
 
 mod manager;
 mod signals;
+
+/// How long reads may go on for which nobody waits any more. Nothing that was acknowledged depends on them.
+const STOP_SECONDS_MAX: Duration = Duration::from_secs(5);
 
 /// How to serve.
 struct Plan {
@@ -106,9 +109,15 @@ pub(super) fn run(context: &mut Context, args: &Serve) -> Result<Exit, Failure> 
     let listener = listener.map_err(|error| cannot_listen(plan.listen, &error))?;
     let database = Arc::new(open(context)?);
     let served = runtime.block_on(listen(context, plan, (listener, Arc::clone(&database))));
-    // Connections that did not end in time hold the database, and end with the runtime.
-    drop(runtime);
-    let closed = Arc::into_inner(database).map_or(Ok(()), Database::close);
+    // Connections that did not end in time end with the runtime; reads that did not hold the database, and end with the process.
+    runtime.shutdown_timeout(STOP_SECONDS_MAX);
+    let Some(database) = Arc::into_inner(database) else {
+        let note =
+            "something was still being read; the next start applies what the store is behind";
+        context.output.note(note);
+        return served.map(|()| Exit::Fine);
+    };
+    let closed = database.close();
     served?;
     closed?;
     Ok(Exit::Fine)

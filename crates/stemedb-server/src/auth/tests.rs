@@ -216,3 +216,20 @@ fn pages_of_other_sites_are_refused() {
         assert_eq!(refused, Err("cross_origin"), "{origin}");
     }
 }
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn where_there_is_no_telling_what_lies_there_nobody_is_let_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = TokenFile::of(directory.path());
+    let gate = Gate::new(file.clone()).unwrap();
+    let none = HeaderMap::new();
+    assert_eq!(gate.caller(&none), Caller::Anyone);
+    std::os::unix::fs::symlink("tokens.json", file.path()).unwrap();
+    second().await;
+    assert_eq!(gate.caller(&none), Caller::Unknown);
+    assert!(Gate::new(file.clone()).is_err());
+    std::fs::remove_file(file.path()).unwrap();
+    second().await;
+    assert!(matches!(gate.caller(&none), Caller::Nobody(_)));
+}

@@ -11,7 +11,7 @@ use super::{
     hash, now_ms,
 };
 use crate::limits::{TOKEN_FILE_BYTES_MAX, TOKEN_NAME_CHARS_MAX, TOKENS_MAX};
-use crate::stamp::read_small;
+use crate::stamp::{none_at, read_small};
 
 const VERSION: u32 = 1;
 const MS_PER_DAY: u64 = 24 * 60 * 60 * 1000;
@@ -124,8 +124,7 @@ impl TokenFile {
                 let path = self.path.clone();
                 TokenError::Damaged { path, reason }
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("read", &self.path)(error)),
+            Err(error) => none_at(&self.path, error).map_err(failed("read", &self.path)),
         }
     }
 

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::{NewToken, Scope, TokenError, TokenFile};
+use crate::stamp::Stamp;
 
 fn new(name: &str, scopes: &[Scope]) -> NewToken {
     NewToken {
@@ -175,4 +176,20 @@ fn processes_that_change_it_at_once_lose_no_token() {
         }
     });
     assert_eq!(file.list().unwrap().unwrap().len(), 40);
+}
+
+/// What lies there may be tokens whenever the link leads somewhere: a server that took it for none would be open meanwhile.
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_no_absence_of_tokens() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = TokenFile::of(directory.path());
+    assert_eq!(file.read().unwrap().map(|_| ()), None);
+    for target in ["elsewhere", "tokens.json"] {
+        std::os::unix::fs::symlink(target, file.path()).unwrap();
+        assert!(file.read().is_err(), "{target}");
+        assert!(Stamp::of(file.path()).is_err(), "{target}");
+        std::fs::remove_file(file.path()).unwrap();
+    }
+    assert_eq!(Stamp::of(file.path()).unwrap(), None);
 }

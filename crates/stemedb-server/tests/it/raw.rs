@@ -88,6 +88,14 @@ async fn heads_that_can_be_read_in_two_ways_are_refused() {
             format!("{host}transfer-encoding: chunked, identity\r\n"),
             Some(400),
         ),
+        (
+            format!("{host}transfer-encoding: gzip, chunked\r\n"),
+            Some(400),
+        ),
+        (
+            format!("{host}transfer-encoding: chunked, chunked\r\n"),
+            Some(400),
+        ),
         (format!("{host} folded: x\r\n"), Some(400)),
         (format!("{host}sp ace: x\r\n"), Some(400)),
         (format!("{host}x: a\0b\r\n"), Some(400)),

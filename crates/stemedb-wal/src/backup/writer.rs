@@ -11,7 +11,7 @@ use super::{
 };
 use crate::directory::{SegmentFile, corruption};
 use crate::error::IoContext;
-use crate::format::{SEGMENT_FILE_BYTES_MAX, segment_file_name};
+use crate::format::{SEGMENT_FILE_BYTES_MAX, SEGMENT_HEADER_BYTES, segment_file_name};
 use crate::recover::write_new;
 use crate::scan::Scan;
 use crate::vfs::Vfs;
@@ -369,13 +369,14 @@ fn other_history(directory: &Path, before: &Manifest) -> Error {
     }
 }
 
-/// The last segment of a source; its segments are numbered densely, and none is longer than a segment can be.
+/// The last segment of a source; its segments are numbered densely, and none is shorter or longer than a segment can be.
 fn last_of(source: &Source) -> Result<Extent, Error> {
     let numbers = source.segments.iter().map(|extent| extent.number);
     let is_dense = (1..)
         .zip(numbers)
         .all(|(expected, number)| expected == number);
-    let is_sound = |extent: &Extent| extent.bytes <= SEGMENT_FILE_BYTES_MAX;
+    let lengths = SEGMENT_HEADER_BYTES as u64..=SEGMENT_FILE_BYTES_MAX;
+    let is_sound = |extent: &Extent| lengths.contains(&extent.bytes);
     match source.segments.last() {
         Some(last) if is_dense && source.segments.iter().all(is_sound) => Ok(*last),
         _ => Err(corruption(&source.place, 0, Fault::SegmentIdentity).into()),

@@ -479,9 +479,12 @@ fn a_source_that_lies_of_itself_is_refused() {
     sparse.segments.remove(1);
     let mut empty = good.clone();
     empty.segments.clear();
-    let mut huge = good;
+    let mut huge = good.clone();
     huge.segments[2].bytes = u64::MAX;
-    for source in [sparse, empty, huge] {
+    // Whoever is asked for nothing would be asked again and again.
+    let mut short = good;
+    short.segments[2].bytes = 0;
+    for source in [sparse, empty, huge, short] {
         let disk = SimDisk::new();
         let refused = BackupWriter::begin(&quiet(&disk), destination(), source, &mut |_, _| {});
         assert!(matches!(refused, Err(Error::Corruption(_))), "{refused:?}");

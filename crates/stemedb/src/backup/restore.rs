@@ -53,7 +53,7 @@ pub struct RestoreReport {
 /// [`Invalid`](crate::ErrorKind::Invalid) where the backup has another head than the options say;
 /// [`Corruption`](crate::ErrorKind::Corruption) where it is damaged, [`Unsupported`](crate::ErrorKind::Unsupported) where a newer program
 /// wrote it, [`Unavailable`](crate::ErrorKind::Unavailable) where it is being written, or the destination cannot be.
-/// What is in the destination then is refused by whoever opens it.
+/// What is in the destination then is refused by whoever opens it, unless all of the journal is there: then opening it builds the store.
 pub fn restore(
     source: impl AsRef<Path>,
     destination: impl AsRef<Path>,
