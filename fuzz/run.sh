@@ -8,8 +8,7 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
-    # `http` is run by name: it has not been run for long yet.
-    targets=(group recovery payload json key)
+    targets=(group recovery payload json key http)
 fi
 
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')

@@ -76,4 +76,9 @@ impl Options {
     pub(crate) fn slice(&self) -> Duration {
         Duration::from_millis(if self.quick { 30 } else { 800 })
     }
+
+    /// How long clients ask a server that was just started: its first second is not like those behind it.
+    pub(crate) fn served(&self) -> Duration {
+        Duration::from_millis(if self.quick { 30 } else { 5_000 })
+    }
 }

@@ -36,6 +36,15 @@ pub(crate) struct Flags {
     /// The directory of the database [default: ./stemedb-data]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// The server to ask in place of a directory
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// A file whose first line is the token that the server wants
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificate authorities in PEM, to believe in place of those of this machine
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Answer with one JSON document, or one a line for lists
     #[arg(long, global = true, num_args = 0..=1, require_equals = true,
         default_missing_value = "true", value_name = "BOOL")]
@@ -82,6 +91,9 @@ pub(crate) enum Command {
     /// Answer over HTTP until told to stop
     #[command(after_help = example::SERVE)]
     Serve(Serve),
+    /// Ask a server whether it serves
+    #[command(after_help = example::HEALTH)]
+    Health,
     /// Make, list and revoke tokens, by which a server knows who asks
     #[command(subcommand, after_help = example::TOKEN)]
     Token(TokenCommand),

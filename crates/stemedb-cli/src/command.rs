@@ -6,9 +6,11 @@ use stemedb::{Builder, Database, Page, RecordId, Sequence, StoreKind};
 
 use crate::{
     args::{Cli, Command, Part, StoreName},
-    config::Settings,
-    failure::{Exit, Failure},
+    claims::Claims,
+    config::{Origin, Settings},
+    failure::{Exit, Failure, chain},
     output::Output,
+    remote::{Client, Server, ServerUrl},
 };
 
 mod backup;
@@ -17,6 +19,7 @@ mod config;
 mod epochs;
 mod export;
 mod get;
+mod health;
 mod ingest;
 mod init;
 mod journal;
@@ -55,9 +58,47 @@ impl Context {
         store_kind(self.settings.store.value)
     }
 
+    /// The server that is asked in place of the directory, if one is.
+    pub(crate) fn url(&self) -> Option<&ServerUrl> {
+        self.settings.remote.url.value.as_ref()
+    }
+
+    /// Where the database is, as people are told.
+    pub(crate) fn place(&self) -> String {
+        match self.url() {
+            Some(url) => url.to_string(),
+            None => self.dir().display().to_string(),
+        }
+    }
+
+    /// The database, which has to be there, wherever that is.
+    pub(crate) fn claims(&self) -> Result<Claims, Failure> {
+        Ok(match self.url() {
+            Some(url) => Claims::There(Box::new(Server::new(self.client(url)?))),
+            None => Claims::Here(Box::new(self.open()?)),
+        })
+    }
+
+    /// Who asks the server at `url`.
+    pub(crate) fn client(&self, url: &ServerUrl) -> Result<Client, Failure> {
+        Client::new(url, &self.settings.remote)
+    }
+
     /// Opens the database, which has to be there.
     pub(crate) fn open(&self) -> Result<Database, Failure> {
-        Ok(self.builder().open(self.dir())?)
+        self.open_with(self.builder())
+    }
+
+    /// Opens the database as `builder` says.
+    pub(crate) fn open_with(&self, builder: Builder) -> Result<Database, Failure> {
+        builder.open(self.dir()).map_err(|error| {
+            if error.is_in_use() {
+                let failure = Failure::new(Exit::Unavailable, chain(&error));
+                failure.advise("stop it, or ask it over HTTP with --url")
+            } else {
+                error.into()
+            }
+        })
     }
 
     /// The settings with which a database is opened; it is not created.
@@ -73,6 +114,9 @@ impl Context {
 
 /// Does what `cli` asks for.
 pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
+    if context.settings.remote.url.origin == Origin::Flag && context.url().is_some() {
+        refuse_local(&cli.command)?;
+    }
     let exit = match cli.command {
         Command::Init(args) => init::run(context, &args),
         Command::Ingest(args) => ingest::run(context, args),
@@ -84,6 +128,7 @@ pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(context, &args),
         Command::Stats => stats::run(context),
         Command::Serve(args) => serve::run(context, &args),
+        Command::Health => health::run(context),
         Command::Token(command) => token::run(context, command),
         Command::Verify(args) => verify::run(context, &args),
         Command::Rebuild => rebuild::run(context),
@@ -100,6 +145,46 @@ pub(crate) fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
     context.output.flush()?;
     Ok(exit)
 }
+
+/// Refuses to ask a server for what is about files of this machine.
+fn refuse_local(command: &Command) -> Result<(), Failure> {
+    let (name, why, advice) = match command {
+        Command::Init(_) => ("init", "creates files on this machine", SERVES),
+        Command::Serve(_) => ("serve", "is the server", SERVES),
+        Command::Token(_) => (
+            "token",
+            "changes a file beside the database",
+            "run it where the server runs, which knows a new token within a second",
+        ),
+        Command::Verify(_) => (
+            "verify",
+            "reads the files of a database that nobody serves",
+            "make a `backup --url`, which verifies every segment by hash, and `restore` it",
+        ),
+        Command::Rebuild => (
+            "rebuild",
+            "replaces files of a database that nobody serves",
+            "make a `backup --url` and `restore` it, which builds a new store",
+        ),
+        Command::Restore(_) => (
+            "restore",
+            "creates files on this machine",
+            "name a directory with --dir, and `serve` it",
+        ),
+        Command::Journal(_) => ("journal", LOOKS, COPIES),
+        Command::Store(_) => ("store", LOOKS, COPIES),
+        _ => return Ok(()),
+    };
+    let text = format!("--url: `{name}` {why}");
+    Err(Failure::new(Exit::Usage, text).advise(advice))
+}
+
+const LOOKS: &str = "looks at files of this machine";
+const COPIES: &str =
+    "`stats` and `export` ask a server; or make a `backup --url`, and `restore` it";
+
+/// Advice where somebody may have meant another machine.
+const SERVES: &str = "leave out --url; `serve` creates the database that it serves";
 
 const fn store_kind(name: StoreName) -> StoreKind {
     match name {

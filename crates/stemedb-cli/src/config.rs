@@ -17,8 +17,10 @@ use crate::{
     output::{Form, Talk},
 };
 
+mod remote;
 mod serve;
 
+pub(crate) use remote::Remote;
 pub(crate) use serve::Serve;
 
 #[cfg(test)]
@@ -82,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) known_ids_bytes_max: Setting<u64>,
     /// The settings of `serve`.
     pub(crate) serve: Serve,
+    /// The settings of `--url`.
+    pub(crate) remote: Remote,
 }
 
 impl Settings {
@@ -121,6 +125,9 @@ struct Content {
     insecure_http: Option<bool>,
     connections_max: Option<u64>,
     requests_per_second_max: Option<u64>,
+    url: Option<String>,
+    token_file: Option<PathBuf>,
+    ca: Option<PathBuf>,
 }
 
 /// A settings file that was read.
@@ -167,16 +174,22 @@ fn merge(
         connections_max: content.connections_max,
         requests_per_second_max: content.requests_per_second_max,
     };
+    let remote = remote::Written {
+        url: content.url.take(),
+        token_file: content.token_file.take().map(|file| beside.join(file)),
+        ca: content.ca.take().map(|file| beside.join(file)),
+    };
     let from_file = || Origin::File(path.clone());
-    let name = format!("{}: listen", path.display());
-    let serve = serve::merge(&variable, serve, (&name, &from_file))?;
-    merge_with(flags, variable, (written, serve))
+    let name = path.display().to_string();
+    let serve = serve::merge(&variable, serve, (&format!("{name}: listen"), &from_file))?;
+    let remote = remote::merge(flags, &variable, (remote, &name, &from_file))?;
+    merge_with(flags, variable, (written, serve, remote))
 }
 
 fn merge_with(
     flags: &Flags,
     variable: impl Fn(&'static str) -> Option<OsString>,
-    (written, serve): (Written, Serve),
+    (written, serve, remote): (Written, Serve, Remote),
 ) -> Result<Settings, Failure> {
     let Written { path, content } = written;
     // What the file calls a directory is meant from where the file is.
@@ -234,6 +247,7 @@ fn merge_with(
         )?
         .or(Builder::KNOWN_IDS_BYTES_DEFAULT),
         serve,
+        remote,
     })
 }
 

@@ -41,7 +41,7 @@ impl Exit {
 }
 
 /// Why a command did not do what it was asked.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// Nobody reads the answer any more, which is no error.
     ClosedPipe,
@@ -84,6 +84,14 @@ impl Failure {
         match self {
             Self::ClosedPipe => Self::ClosedPipe,
             Self::Said { exit, text } => Self::new(exit, format!("{text}; {advice}")),
+        }
+    }
+
+    /// The line that says what is wrong.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::ClosedPipe => "",
+            Self::Said { text, .. } => text,
         }
     }
 

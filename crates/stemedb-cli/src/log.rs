@@ -1,16 +1,30 @@
-//! The log of a server, on standard error.
+//! The log of a server, on standard error: what is said there is written by a thread of its own, and dropped where nobody reads it.
 
 use std::{
     io,
     str::FromStr as _,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use clap::ValueEnum;
 use tracing::{level_filters::LevelFilter, subscriber::set_global_default};
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, registry};
 
-use crate::output::Talk;
+use crate::{output::Talk, text};
+
+mod queue;
+
+use queue::{Line, Queue};
+
+/// The lines of a log that was begun.
+static QUEUE: OnceLock<&'static Queue> = OnceLock::new();
+
+/// How long the end of the program waits for whoever reads its log.
+const END_WAIT: Duration = Duration::from_secs(2);
 
 /// Whether every line of standard error is JSON.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
@@ -69,9 +83,13 @@ impl LogFilter {
 pub(crate) fn begin(format: LogFormat, filter: LogFilter) {
     let LogFilter(filter) = filter;
     let filter = filter.with_target(OWN, LevelFilter::INFO);
-    // Where standard error is gone there is nowhere to say so.
+    let queue: &'static Queue = Box::leak(Box::default());
+    if queue.start(io::stderr(), tell_dropped).is_err() || QUEUE.set(queue).is_err() {
+        // Without a thread nothing is logged, and what the program says itself is written as ever.
+        return;
+    }
     let lines = fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(move || Line(queue))
         .with_ansi(false)
         .log_internal_errors(false);
     let begun = match format {
@@ -87,17 +105,32 @@ pub(crate) fn begin(format: LogFormat, filter: LogFilter) {
     );
 }
 
-/// Says a line in the log, if that is of JSON; whether it did.
+fn tell_dropped(dropped: u64) {
+    tracing::warn!(target: OWN, dropped, "lines of the log were dropped: standard error was not read");
+}
+
+/// Waits for whoever reads the log, but not for long.
+pub(crate) fn end() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(END_WAIT);
+    }
+}
+
+/// Says a line in the log, if one was begun; whether it did.
 pub(crate) fn say(line: &str) -> bool {
-    let is_json = IS_JSON.load(Ordering::Relaxed);
-    if is_json {
+    let Some(queue) = QUEUE.get() else {
+        return false;
+    };
+    if IS_JSON.load(Ordering::Relaxed) {
         if let Some(error) = line.strip_prefix("error: ") {
             tracing::error!(target: OWN, "{error}");
         } else {
             tracing::info!(target: OWN, "{line}");
         }
+    } else {
+        queue.push(format!("{}\n", text::printable(line)).into_bytes());
     }
-    is_json
+    true
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::{
 use tikv_jemallocator::Jemalloc;
 
 mod args;
+mod claims;
 mod clock;
 mod command;
 mod config;
@@ -19,6 +20,7 @@ mod file;
 mod input;
 mod log;
 mod output;
+mod remote;
 mod text;
 
 use command::Context;
@@ -31,7 +33,9 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
-    ExitCode::from(guarded(run).code())
+    let exit = guarded(run);
+    log::end();
+    ExitCode::from(exit.code())
 }
 
 /// Does `work`, and ends in order even if it panics: an engine below us may do so on damage.

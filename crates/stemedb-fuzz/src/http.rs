@@ -112,13 +112,16 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 /// Asks whether the server lives.
 const ALIVE: &[u8] = b"GET /healthz/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
-const HEADS: [&str; 8] = [
+const HEADS: [&str; 11] = [
     "GET /healthz/ready HTTP/1.1\r\nhost: localhost\r\n\r\nGET /v1/stats HTTP/1.0\r\n\r\n",
     "GET /v1/subjects/a%2fb/assertions?limit=2&predicate=p&as_of=1 HTTP/1.1\r\nHost: 127.0.0.1:8642\r\nx-request-id: 7\r\n\r\n",
     "GET /v1/records/00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff HTTP/1.1\r\nhost: [::1]\r\nif-none-match: W/\"x\", *\r\n\r\n",
     "POST /v1/votes HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n[{\r\n3;x=y\r\n}, \r\n0\r\nz: 1\r\n\r\n",
     "POST /v1/epochs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 24\r\n\r\n{\"name\":\"n\",\"agent\":\"a\"}",
     "POST /v1/assertions HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost\r\ncontent-type: application/json\r\ncontent-length: 55\r\n\r\n{\"subject\":\"s\",\"predicate\":\"p\",\"object\":1,\"agent\":\"a\"}",
+    "POST /v1/records HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ncontent-length: 73\r\n\r\n{\"type\":\"assertion\",\"subject\":\"s\",\"predicate\":\"p\",\"object\":1,\"agent\":\"a\"}",
+    "POST /v1/records HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/jsonl\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n4\r\n\u{1f}\u{8}\n\n\r\n0\r\n\r\n",
+    "GET /v1/changes?since=0&live=false&type=vote&subject_prefix=s HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\nlast-event-id: 0\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: h2c\r\nauthorization: Bearer stdb_0_0\r\n\r\n",
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ];

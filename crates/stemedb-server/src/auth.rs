@@ -7,17 +7,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, Method, Uri, Version, header, uri::Authority},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::connection::Peer;
-use crate::limits::LOOK_MS;
+use crate::limits::{CALLER_LOOK_SECONDS, LOOK_MS};
 use crate::problem::Problem;
 use crate::stamp::Stamp;
 use crate::token::{Scope, Token, TokenError, TokenFile, Tokens, now_ms};
@@ -100,6 +99,36 @@ impl Gate {
         )
     }
 
+    /// Whether who was let in may still ask for what needs `scope`: a stream goes on for longer than some tokens.
+    pub(crate) fn check(&self, caller: &Caller, scope: Scope) -> Result<(), Problem> {
+        let tokens = self.tokens();
+        let is_over = || Problem::new(Code::Unauthenticated, "the token was revoked, or has ended");
+        match caller {
+            Caller::Anyone if self.is_closed.load(Ordering::Relaxed) => Err(Problem::new(
+                Code::Unauthenticated,
+                "this server needs a token now",
+            )),
+            Caller::Anyone => Ok(()),
+            Caller::Bearer(token) => {
+                let tokens = tokens.ok_or_else(unreadable)?;
+                let now = tokens.by_id(&token.id, now_ms());
+                let is_allowed = now.is_some_and(|token| token.allows(scope));
+                is_allowed.then_some(()).ok_or_else(is_over)
+            }
+            Caller::Nobody(_) | Caller::Unknown => Err(is_over()),
+        }
+    }
+
+    /// Returns when who was let in may ask no longer, within a second or two.
+    pub(crate) async fn ended(&self, caller: &Caller, scope: Scope) -> Problem {
+        loop {
+            sleep(Duration::from_secs(CALLER_LOOK_SECONDS)).await;
+            if let Err(problem) = self.check(caller, scope) {
+                return problem;
+            }
+        }
+    }
+
     /// The tokens of the last second. To look at a file takes some microseconds, so that it is done where it is asked for.
     fn tokens(&self) -> Option<Arc<Tokens>> {
         let mut seen = self.seen.lock().unwrap_or_else(|poisoned| {
@@ -145,31 +174,25 @@ fn bearer(field: &str) -> Option<&str> {
         .then(|| token.trim_matches(' '))
 }
 
-/// Lets through what the caller may ask for; it stands round each route that is not for everybody.
-pub(crate) async fn require(State(scope): State<Scope>, request: Request, next: Next) -> Response {
-    match admit(scope, &request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
-fn admit(scope: Scope, request: &Request) -> Result<(), Problem> {
-    match request.extensions().get::<Caller>() {
-        Some(Caller::Anyone) => check_origin(request.method(), request.uri(), request.headers()),
-        Some(Caller::Bearer(token)) if token.allows(scope) => Ok(()),
-        Some(Caller::Bearer(token)) => {
+/// Refuses what a caller may not ask for.
+pub(crate) fn admit(caller: &Caller, scope: Scope, request: &Request) -> Result<(), Problem> {
+    match caller {
+        Caller::Anyone => check_origin(request.method(), request.uri(), request.headers()),
+        Caller::Bearer(token) if token.allows(scope) => Ok(()),
+        Caller::Bearer(token) => {
             let scopes: Vec<_> = token.scopes.iter().map(|scope| scope.name()).collect();
             let scopes = scopes.join(", ");
             let detail = format!("this needs a token with the scope {scope}, yours has {scopes}");
             Err(Problem::new(Code::Forbidden, detail))
         }
-        Some(Caller::Nobody(why)) => Err(Problem::new(Code::Unauthenticated, *why)),
-        Some(Caller::Unknown) => Err(Problem::new(
-            Code::Unavailable,
-            "the tokens of this server cannot be read, so that nobody is let in; see its log",
-        )),
-        None => Err(Problem::internal("nobody asked who sends this request")),
+        Caller::Nobody(why) => Err(Problem::new(Code::Unauthenticated, *why)),
+        Caller::Unknown => Err(unreadable()),
     }
+}
+
+fn unreadable() -> Problem {
+    let detail = "the tokens of this server cannot be read, so that nobody is let in; see its log";
+    Problem::new(Code::Unavailable, detail)
 }
 
 /// Refuses what a browser sends in the name of another site: a name of theirs may lead here, and their forms and scripts as well.

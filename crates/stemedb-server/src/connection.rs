@@ -49,6 +49,7 @@ impl Connections {
             head: Duration::from_secs(settings.head_seconds_max),
             idle: Duration::from_secs(settings.idle_seconds_max),
             write: Duration::from_secs(settings.write_stall_seconds_max),
+            bytes_per_second_min: settings.answer_bytes_per_second_min,
         };
         Self {
             router,

@@ -1,11 +1,10 @@
 //! What stands round every route: the id of the request, who sends it and how often, the refusal at the end, the limit of time, and the catching of a panic.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::Method,
     middleware::Next,
     response::{IntoResponse as _, Response},
@@ -14,31 +13,29 @@ use futures_util::FutureExt as _;
 use tokio::time::timeout;
 use tracing::Span;
 
-use crate::auth::check_head;
+use crate::auth::{admit, check_head};
 use crate::connection::Peer;
 use crate::problem::{Asked, Problem, render};
 use crate::request_id::RequestId;
-use crate::state::Shared;
+use crate::route::Around;
 use crate::wire::Code;
 
 #[cfg(test)]
 mod tests;
 
 /// Answers a request, whatever happens in its route; a stream goes on behind the head of its answer, and has limits of its own.
-pub(crate) async fn guard(
-    State(shared): State<Arc<Shared>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn guard(around: &Around, mut request: Request, next: Next) -> Response {
+    let shared = &around.shared;
     let id = shared.request_ids.of(request.headers());
     Span::current().record("request_id", id.to_str().unwrap_or_default());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let response = answer(&shared, request, next).await;
+    let response = answer(around, request, next).await;
     render(response, id)
 }
 
-/// Finds out who asks, and whether not too often.
-fn ask(shared: &Shared, request: &mut Request) -> Result<(), Problem> {
+/// Finds out who asks, whether not too often, and for what it may.
+fn ask(around: &Around, request: &mut Request) -> Result<(), Problem> {
+    let shared = &around.shared;
     check_head(request)?;
     let caller = shared.gate.caller(request.headers());
     let peer = request.extensions().get::<Peer>().copied();
@@ -48,15 +45,19 @@ fn ask(shared: &Shared, request: &mut Request) -> Result<(), Problem> {
         let detail = format!("more than {most} requests a second; nothing of this one was done");
         return Err(Problem::new(Code::RateLimited, detail));
     }
+    if let Some(scope) = around.need.and_then(|need| need.scope) {
+        admit(&caller, scope, request)?;
+    }
     request.extensions_mut().insert(caller);
     Ok(())
 }
 
-async fn answer(shared: &Shared, mut request: Request, next: Next) -> Response {
+async fn answer(around: &Around, mut request: Request, next: Next) -> Response {
+    let shared = &around.shared;
     if shared.shutdown.has_begun() && request.uri().path() != crate::route::LIVE {
         return Problem::shutting_down().into_response();
     }
-    if let Err(problem) = ask(shared, &mut request) {
+    if let Err(problem) = ask(around, &mut request) {
         return problem.into_response();
     }
     let asked = if request.method() == Method::POST {

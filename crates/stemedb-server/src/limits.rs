@@ -88,6 +88,9 @@ pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Milliseconds for which what was seen of the files of tokens and certificates holds.
 pub(crate) const LOOK_MS: u128 = 900;
 
+/// Seconds between two looks whether who has a stream open is still let in.
+pub(crate) const CALLER_LOOK_SECONDS: u64 = 1;
+
 /// Tokens of a server.
 pub(crate) const TOKENS_MAX: usize = 1000;
 

@@ -2,11 +2,14 @@
 //!
 //! What each metric means stands in docs/METRICS.md. Labels take values of a small set only: a route is its template, and never a path.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{Method, StatusCode};
+use axum::{
+    extract::MatchedPath,
+    http::{Method, StatusCode},
+};
 use prometheus_client::encoding::{EncodeLabelSet, text::encode_registry};
 use prometheus_client::metrics::{
     counter::Counter, family::Family, gauge::Gauge, histogram::Histogram,
@@ -48,16 +51,16 @@ pub(crate) struct Metrics {
 
 /// The template of a route.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Route(Arc<str>);
+pub(crate) struct Route(Cow<'static, str>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
-    route: Arc<str>,
+    route: Cow<'static, str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    route: Arc<str>,
+    route: Cow<'static, str>,
     method: &'static str,
     class: &'static str,
 }
@@ -106,7 +109,7 @@ impl Metrics {
         );
         self.registry.register(
             "http_problems",
-            "Answers that were problems, by code",
+            "Answers that were problems, and streams that ended with one, by code",
             self.problems.clone(),
         );
     }
@@ -125,7 +128,7 @@ impl Metrics {
     ) {
         let Route(route) = route.clone();
         let labels = RequestLabels {
-            route: Arc::clone(&route),
+            route: route.clone(),
             method: method_name(method),
             class: class(answer.map(|(status, _)| status)),
         };
@@ -136,7 +139,7 @@ impl Metrics {
         }
     }
 
-    /// Counts an answer that was a problem.
+    /// Counts an answer that was a problem, or a stream that ended with one.
     pub(crate) fn add_problem(&self, code: Code) {
         self.problems_of(code).inc();
     }
@@ -150,8 +153,15 @@ impl Metrics {
 }
 
 impl Route {
-    pub(crate) fn new(template: Option<&str>) -> Self {
-        Self(template.unwrap_or(NO_ROUTE).into())
+    /// The one with this template.
+    pub(crate) const fn of(template: &'static str) -> Self {
+        Self(Cow::Borrowed(template))
+    }
+
+    /// The one that a router found, if it found one.
+    pub(crate) fn matched(path: Option<&MatchedPath>) -> Self {
+        let template = path.map(|path| path.as_str().to_owned().into());
+        Self(template.unwrap_or(Cow::Borrowed(NO_ROUTE)))
     }
 
     pub(crate) fn as_str(&self) -> &str {

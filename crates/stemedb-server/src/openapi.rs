@@ -53,6 +53,7 @@ fn document() -> Document {
         components: json!({
             "schemas": schema::all(),
             "headers": parameter::headers(),
+            "securitySchemes": operation::schemes(),
         }),
     }
 }
@@ -62,7 +63,8 @@ An answer of 201 or 200 to a write is an acknowledgement: it waited for what its
 A retry is harmless: the id of a record is the hash of what it says, so that the same record again is answered with the same id and \
 sequence.
 
-Whatever goes wrong is answered with `application/problem+json` (RFC 9457) and a stable `code`. Parameters that a route does not know, \
+Whatever goes wrong is answered with `application/problem+json` (RFC 9457) and a stable `code`; \
+a method that a route does not know with 405. A head that is no HTTP is answered with 400, 414 or 431 and no body. Parameters that a route does not know, \
 and those that are given twice, are refused.
 
 Lists come in pages: `next_cursor` of one is the `cursor` of the next, and it is `null` at the end. A page ends after 4 MiB too, \

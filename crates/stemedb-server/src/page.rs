@@ -9,6 +9,24 @@ use crate::problem::{Asked, Problem};
 #[cfg(test)]
 mod tests;
 
+/// How much a page gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// Items at most.
+    pub(crate) items_max: usize,
+    /// Which cursors stand beside them.
+    pub(crate) cursors: Cursors,
+}
+
+/// The cursors of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cursors {
+    /// The one of the next page.
+    OfNext,
+    /// That of each item too.
+    OfEach,
+}
+
 /// The JSON of a page so far.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -16,18 +34,19 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Writes up to `limit` items of a list, and where the next page begins.
+    /// Writes as many items of a list as `extent` says, and where the next page begins.
     pub(crate) fn write<T, I: Serialize>(
         listing: Listing<T>,
-        limit: usize,
+        extent: Extent,
         item: impl Fn(T) -> I,
     ) -> Result<Self, Problem> {
         let mut json = b"{\"items\":[".to_vec();
         let mut last: Option<PageCursor> = None;
         let mut next = None;
+        let mut cursors = Vec::new();
         for (count, listed) in listing.enumerate() {
             let listed = listed.map_err(|error| Problem::of(&error, Asked::Read))?;
-            if count == limit || json.len() > PAGE_BYTES_MAX {
+            if count == extent.items_max || json.len() > PAGE_BYTES_MAX {
                 next = last;
                 break;
             }
@@ -35,11 +54,18 @@ impl Page {
                 json.push(b',');
             }
             append(&mut json, &item(listed.value))?;
+            if extent.cursors == Cursors::OfEach {
+                cursors.push(listed.cursor.to_string());
+            }
             last = Some(listed.cursor);
         }
         json.extend(b"],\"next_cursor\":");
         append(&mut json, &next.map(|cursor| cursor.to_string()))?;
-        Ok(Self { json })
+        let page = Self { json };
+        match extent.cursors {
+            Cursors::OfNext => Ok(page),
+            Cursors::OfEach => page.with("cursors", &cursors),
+        }
     }
 
     /// Adds a field behind the items.

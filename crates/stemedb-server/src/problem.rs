@@ -31,6 +31,7 @@ pub(crate) enum Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) code: Code,
+    pub(crate) status: u16,
     pub(crate) detail: String,
     pub(crate) errors: Vec<ItemError>,
     /// How many records broke a rule; no part of the answer.
@@ -48,6 +49,7 @@ impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             code,
+            status: code.status(),
             detail: detail.into(),
             errors: Vec::new(),
             rejected: 0,
@@ -68,12 +70,12 @@ impl Problem {
 
     /// What an error of the database means for a request. The whole of it goes to the log: its text may name files of this machine.
     pub(crate) fn of(error: &Error, asked: Asked) -> Self {
-        let code = code_for(error.kind(), asked);
+        let code = code_of(error, asked);
         if !tells_of_server(code) {
             return Self::new(code, chain(error));
         }
         tracing::error!(code = code.name(), error = chain(error), "a request failed");
-        let mut detail = words_for(error.kind()).to_owned();
+        let mut detail = words_for(error).to_owned();
         if let Some(advice) = error.advice() {
             detail = format!("{detail}; {advice}");
         }
@@ -93,7 +95,7 @@ impl Problem {
         Document {
             r#type: format!("urn:stemedb:problem:{}", self.code.name()),
             title: self.code.title().to_owned(),
-            status: self.code.status(),
+            status: self.status,
             detail: self.detail.clone(),
             code: self.code,
             request_id: request_id.to_owned(),
@@ -106,7 +108,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() =
-            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.extensions_mut().insert(self);
         response
     }
@@ -140,6 +142,14 @@ pub(crate) fn render(mut response: Response, request_id: HeaderValue) -> Respons
     response
 }
 
+/// The code for an error.
+pub(crate) fn code_of(error: &Error, asked: Asked) -> Code {
+    if error.is_no_space() {
+        return Code::NoSpace;
+    }
+    code_for(error.kind(), asked)
+}
+
 /// The code for a kind of error. A kind that is not known yet is a failure of this program.
 const fn code_for(kind: ErrorKind, asked: Asked) -> Code {
     match (kind, asked) {
@@ -156,9 +166,12 @@ const fn tells_of_server(code: Code) -> bool {
     code.status() >= 500
 }
 
-/// What a kind of error is, without anything of this machine.
-const fn words_for(kind: ErrorKind) -> &'static str {
-    match kind {
+/// What an error is, without anything of this machine.
+fn words_for(error: &Error) -> &'static str {
+    if error.is_no_space() {
+        return "the disk is full";
+    }
+    match error.kind() {
         ErrorKind::Conflict => "something else was faster",
         ErrorKind::Unavailable => "the database cannot do this now",
         ErrorKind::Closed => "the database accepts nothing more",

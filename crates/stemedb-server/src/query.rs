@@ -7,6 +7,7 @@ use axum::{
 use stemedb::{ErrorKind, Page, PageCursor, Predicate, RecordId, RecordType, Sequence, Subject};
 
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+use crate::page::{Cursors, Extent};
 use crate::problem::{Asked, Problem};
 use crate::wire::Code;
 
@@ -14,7 +15,7 @@ use crate::wire::Code;
 mod tests;
 
 /// The parameters of a part of a list.
-pub(crate) const LIST: [&str; 4] = ["limit", "cursor", "as_of", "min_sequence"];
+pub(crate) const LIST: [&str; 5] = ["limit", "cursor", "cursors", "as_of", "min_sequence"];
 /// The parameters of a feed.
 pub(crate) const FEED: [&str; 4] = ["since", "subject_prefix", "type", "live"];
 /// The parameters of one record.
@@ -87,7 +88,7 @@ impl Query {
         Ok(At {
             as_of: self.sequence("as_of")?,
             min_sequence: self.sequence("min_sequence")?,
-            is_long: self.limit()? > PAGE_ITEMS_DEFAULT,
+            is_long: self.items_max()? > PAGE_ITEMS_DEFAULT,
         })
     }
 
@@ -99,8 +100,18 @@ impl Query {
         self.value(name).map(parse).transpose()
     }
 
-    /// How many items a page has at most.
-    pub(crate) fn limit(&self) -> Result<usize, Problem> {
+    /// How much a page gives.
+    pub(crate) fn limit(&self) -> Result<Extent, Problem> {
+        Ok(Extent {
+            items_max: self.items_max()?,
+            cursors: match self.flag("cursors")? {
+                Some(true) => Cursors::OfEach,
+                None | Some(false) => Cursors::OfNext,
+            },
+        })
+    }
+
+    fn items_max(&self) -> Result<usize, Problem> {
         let Some(text) = self.value("limit") else {
             return Ok(PAGE_ITEMS_DEFAULT);
         };

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
+    extract::{Request, State},
+    handler::Handler,
     http::{HeaderValue, StatusCode, Uri, header},
-    middleware::from_fn_with_state,
+    middleware::{Next, from_fn_with_state},
     response::Response,
-    routing::{MethodRouter, get, post},
+    routing::{self, MethodRouter},
 };
 use serde::Serialize;
 
-use crate::auth::require;
-use crate::guard::guard;
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::token::Scope;
@@ -36,15 +36,38 @@ mod vote;
 /// Where it is told that the process lives.
 pub(crate) const LIVE: &str = "/healthz/live";
 
+/// Where it is told whether the database serves.
+pub(crate) const READY: &str = "/healthz/ready";
+
 /// All routes, with everything that stands round them.
+///
+/// It is one layer, and each route has its own: a layer of the router takes several allocations for each request, and moves all that
+/// the layers in it hold.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    routes()
-        .router
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(Arc::clone(&shared), guard))
-        .layer(from_fn_with_state(Arc::clone(&shared), trace))
+    let round = |need: Option<Need>| {
+        let shared = Arc::clone(&shared);
+        from_fn_with_state(Around { shared, need }, around)
+    };
+    let add = |router: Router<Arc<Shared>>, (need, method): (Need, Method)| {
+        router.route(need.path, method.route_layer(round(Some(need))))
+    };
+    let router = routes().0.into_iter().fold(Router::new(), add);
+    router
+        .fallback(no_route.layer(round(None)))
+        .method_not_allowed_fallback(no_method.layer(round(None)))
         .with_state(shared)
+}
+
+/// What stands round a route, or round the refusal where there is none.
+#[derive(Clone, Debug)]
+pub(crate) struct Around {
+    pub(crate) shared: Arc<Shared>,
+    /// What the route needs; `None` round a refusal.
+    pub(crate) need: Option<Need>,
+}
+
+async fn around(State(around): State<Around>, request: Request, next: Next) -> Response {
+    trace(&around, request, next).await
 }
 
 /// The routes alone.
@@ -74,51 +97,86 @@ fn routes() -> Routes {
         .read("/v1/stats", get(stat::stats))
         .read("/v1/journal/head", get(stat::head))
         .open(LIVE, get(health::live))
-        .open("/healthz/ready", get(health::ready))
+        .open(READY, get(health::ready))
         .read("/metrics", get(metric::scrape))
         .open("/v1/openapi.json", get(openapi::json))
         .open("/v1/docs", get(openapi::page))
 }
 
-/// Routes, each with what it needs: there is no way to add one without that. And their paths, which a router does not tell.
-#[derive(Default)]
-struct Routes {
-    router: Router<Arc<Shared>>,
-    paths: Vec<&'static str>,
+/// A method of a route, with its name, which a router does not tell.
+struct Way {
+    method: &'static str,
+    router: Method,
 }
+
+type Method = MethodRouter<Arc<Shared>>;
+
+fn get<H: Handler<T, Arc<Shared>>, T: 'static>(handler: H) -> Way {
+    let router = routing::get(handler);
+    Way {
+        method: "get",
+        router,
+    }
+}
+
+fn post<H: Handler<T, Arc<Shared>>, T: 'static>(handler: H) -> Way {
+    let router = routing::post(handler);
+    Way {
+        method: "post",
+        router,
+    }
+}
+
+/// What a method of a route needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) path: &'static str,
+    /// Its name in lower case.
+    pub(crate) method: &'static str,
+    /// `None` where it is for everybody.
+    pub(crate) scope: Option<Scope>,
+}
+
+/// Routes, each with what it needs: there is no way to add one without that. The document says the same, and has it from here.
+#[derive(Default)]
+struct Routes(Vec<(Need, Method)>);
 
 impl Routes {
     /// Adds a route that reads what is stored.
-    fn read(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.needs(Scope::Read, path, method)
+    fn read(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, Some(Scope::Read))
     }
 
     /// Adds a route that stores records.
-    fn write(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.needs(Scope::Write, path, method)
+    fn write(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, Some(Scope::Write))
     }
 
     /// Adds a route that is for whoever runs the database.
-    fn admin(self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.needs(Scope::Admin, path, method)
-    }
-
-    fn needs(self, scope: Scope, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.open(path, method.route_layer(from_fn_with_state(scope, require)))
+    fn admin(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, Some(Scope::Admin))
     }
 
     /// Adds a route that is for everybody.
-    fn open(mut self, path: &'static str, method: MethodRouter<Arc<Shared>>) -> Self {
-        self.router = self.router.route(path, method);
-        self.paths.push(path);
+    fn open(self, path: &'static str, way: Way) -> Self {
+        self.add(path, way, None)
+    }
+
+    fn add(mut self, path: &'static str, way: Way, scope: Option<Scope>) -> Self {
+        let Way { method, router } = way;
+        let need = Need {
+            path,
+            method,
+            scope,
+        };
+        self.0.push((need, router));
         self
     }
 }
 
-/// The paths of all routes.
-#[cfg(test)]
-pub(crate) fn paths() -> Vec<&'static str> {
-    routes().paths
+/// What each method of each route needs.
+pub(crate) fn needs() -> Vec<Need> {
+    routes().0.into_iter().map(|(need, _)| need).collect()
 }
 
 async fn no_route(uri: Uri) -> Problem {

@@ -38,6 +38,9 @@ pub struct Settings {
     pub idle_seconds_max: u64,
     /// Seconds for which a client may leave an answer unread. Default: 30.
     pub write_stall_seconds_max: u64,
+    /// Bytes a second that a client takes of an answer on average, once those seconds are used up; 0 is no limit. It concerns what
+    /// waits to be taken, so that a feed in which nothing happens may be silent. Default: 1,024.
+    pub answer_bytes_per_second_min: u64,
     /// Seconds that a client may take to agree on TLS. Default: 10.
     pub handshake_seconds_max: u64,
     /// Requests a second that one token may send, or one address without a token; 0 is no limit, and the default.
@@ -63,6 +66,7 @@ impl Default for Settings {
             head_seconds_max: 10,
             idle_seconds_max: 60,
             write_stall_seconds_max: 30,
+            answer_bytes_per_second_min: 1024,
             handshake_seconds_max: 10,
             requests_per_second_max: 0,
             shutdown_seconds_max: 30,

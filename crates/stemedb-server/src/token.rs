@@ -91,6 +91,10 @@ impl Token {
     pub fn allows(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
     }
+
+    fn has_ended(&self, now_ms: u64) -> bool {
+        self.expires_at_ms.is_some_and(|end| end <= now_ms)
+    }
 }
 
 /// What a token is to be.
@@ -140,8 +144,13 @@ impl Tokens {
         let entry = self.0.iter().find(|entry| entry.token.id == id)?;
         // Comparing hashes of this type takes the same time wherever they differ.
         let is_known = hash(secret) == entry.hash;
-        let has_ended = entry.token.expires_at_ms.is_some_and(|end| end <= now_ms);
-        (is_known && !has_ended).then_some(&entry.token)
+        (is_known && !entry.token.has_ended(now_ms)).then_some(&entry.token)
+    }
+
+    /// The token with this id, if it has not ended; only for who has shown its secret before.
+    pub(crate) fn by_id(&self, id: &str, now_ms: u64) -> Option<&Token> {
+        let token = self.tokens().find(|token| token.id == id)?;
+        (!token.has_ended(now_ms)).then_some(token)
     }
 
     fn tokens(&self) -> impl Iterator<Item = &Token> {

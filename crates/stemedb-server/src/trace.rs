@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{Method, StatusCode},
     middleware::Next,
     response::Response,
@@ -16,9 +16,10 @@ use axum::{
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, field::Empty};
 
+use crate::guard::guard;
 use crate::metric::{Metrics, Route, method_name};
 use crate::problem::Told;
-use crate::state::Shared;
+use crate::route::Around;
 use crate::wire::Code;
 
 mod body;
@@ -29,18 +30,20 @@ pub(crate) use parent::TraceIds;
 use body::Watched;
 
 /// Watches a request from its head to the last byte of its answer.
-pub(crate) async fn trace(
-    State(shared): State<Arc<Shared>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn trace(around: &Around, request: Request, next: Next) -> Response {
+    let shared = &around.shared;
     let parent = shared.trace_ids.of(request.headers());
-    let mut passage = Passage::begin(Arc::clone(&shared.metrics), &request);
+    let route = match around.need {
+        Some(need) => Route::of(need.path),
+        // A route that does not know the method.
+        None => Route::matched(request.extensions().get::<MatchedPath>()),
+    };
+    let mut passage = Passage::begin(Arc::clone(&shared.metrics), &request, route);
     passage.span.record("trace_id", parent.trace_id());
     passage.span.record("span_id", parent.span_id());
     let bytes_in = Arc::clone(&passage.bytes_in);
     let request = request.map(|body| Body::new(Watched::new(body, bytes_in)));
-    let answered = next.run(request).instrument(passage.span.clone());
+    let answered = guard(around, request, next).instrument(passage.span.clone());
     let mut response = answered.await;
     let headers = response.headers_mut();
     headers.insert(parent::HEADER, parent.to_header());
@@ -72,9 +75,7 @@ struct Answered {
 }
 
 impl Passage {
-    fn begin(metrics: Arc<Metrics>, request: &Request) -> Self {
-        let matched = request.extensions().get::<MatchedPath>();
-        let route = Route::new(matched.map(MatchedPath::as_str));
+    fn begin(metrics: Arc<Metrics>, request: &Request, route: Route) -> Self {
         let method = request.method().clone();
         // It is there at every level, so that whatever is said meanwhile can be told to be of this request.
         let span = tracing::error_span!(

@@ -19,8 +19,8 @@ use crate::flight::InFlight;
 use crate::known::{Known, Scan};
 use crate::observe::Tally;
 use crate::{
-    Builder, Durability, Error, Health, Observations, Prepared, Receipt, Result, SnapshotReport,
-    Stats, Submission, View, observe, snapshot, stats,
+    Builder, Durability, Error, Health, JournalHead, Observations, Prepared, Receipt, Result,
+    SnapshotReport, Stats, Submission, View, observe, snapshot, stats,
 };
 
 mod open;
@@ -246,6 +246,27 @@ impl Database {
     /// files cannot be looked at.
     pub fn stats(&self) -> Result<Stats> {
         stats::of(&self.inner)
+    }
+
+    /// The end of the journal.
+    ///
+    /// ```
+    /// # use stemedb::{Agent, Assertion, Create, Database, Object, Predicate, Subject};
+    /// # let directory = tempfile::tempdir()?;
+    /// # let database = Database::builder().create(Create::IfMissing).open(directory.path().join("data"))?;
+    /// # let claim = Assertion::new(Subject::new("s")?, Predicate::new("p")?, Object::text("o"), Agent::new("a")?);
+    /// assert_eq!(database.head().hash, None);
+    /// let receipt = database.assert(claim)?;
+    /// let head = database.head();
+    /// assert_eq!(head.sequence, receipt.sequence.get());
+    /// assert_eq!(head.hash, database.stats()?.journal.head_hash);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// It looks at no file, waits for none, and is told also where the store has failed.
+    #[must_use]
+    pub fn head(&self) -> JournalHead {
+        stats::head(&self.inner)
     }
 
     /// What the database has counted since it was opened, and where it stands: for metrics, and cheap enough to be asked every second.

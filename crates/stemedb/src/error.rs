@@ -182,7 +182,7 @@ impl Error {
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
         if let Cause::Incomplete { source, .. } = self.0.as_ref() {
-            return Some(if source.is_full() || source.is_no_space() {
+            return Some(if source.is_no_space() {
                 "make room on the disk, remove that directory or name another, and run the same again"
             } else {
                 "mend the cause, remove that directory or name another, and run the same again"
@@ -191,15 +191,15 @@ impl Error {
         if self.is_full() {
             return Some("make room on the disk, and open the database again");
         }
+        if self.is_journal_full() {
+            return Some("make room, open the database again, and run the same again");
+        }
         match self.0.as_ref() {
             Cause::NoDatabase { .. } => {
                 Some("create one with `stemedb init`, or name another directory")
             }
             Cause::Append(AppendError::Unknown { .. } | AppendError::Poisoned { .. }) => {
                 Some("run the same again: what was stored is known again as a duplicate")
-            }
-            Cause::Append(AppendError::NoSpace { .. }) => {
-                Some("make room, open the database again, and run the same again")
             }
             Cause::Io { .. } => Some(TRY_AGAIN),
             Cause::Append(AppendError::Backpressure { .. }) => Some("open the database again"),
@@ -247,12 +247,24 @@ impl Error {
     }
 
     /// Whether a journal had no room.
-    fn is_no_space(&self) -> bool {
+    fn is_journal_full(&self) -> bool {
         use stemedb_wal::Error as E;
         match self.0.as_ref() {
             Cause::Append(error) => matches!(error, AppendError::NoSpace { .. }),
             Cause::Journal(error) => matches!(**error, E::Append(AppendError::NoSpace { .. })),
             _ => false,
+        }
+    }
+
+    /// Whether the disk was full, or a quota used up: make room, open the database again, and run the same again.
+    ///
+    /// A record that an append refused for want of room is not stored. Where a store had none, what is stored can be read again once
+    /// there is room and the database was opened again.
+    #[must_use]
+    pub fn is_no_space(&self) -> bool {
+        match self.0.as_ref() {
+            Cause::Incomplete { source, .. } => source.is_no_space(),
+            _ => self.is_full() || self.is_journal_full(),
         }
     }
 

@@ -340,7 +340,7 @@ pub use page::{Listed, Listing, Page, PageCursor};
 pub use prepared::Prepared;
 pub use settings::{Builder, Create, Durability, StoreKind};
 pub use snapshot::SnapshotReport;
-pub use stats::{Health, JournalStats, Stall, Stats, StoreStats};
+pub use stats::{Health, JournalHead, JournalStats, Stall, Stats, StoreStats};
 pub use stemedb_core::{
     Agent, Assertion, Confidence, Description, Epoch, EpochName, Invalid, Lifecycle, Number,
     Object, Predicate, PublicKey, Quote, Record, RecordId, Reference, Sequence, Signature,

@@ -37,6 +37,17 @@ pub struct JournalStats {
     pub syncs: SyncStats,
 }
 
+/// The end of a journal, which commits to everything before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalHead {
+    /// The identity of the journal, in hex.
+    pub journal: String,
+    /// Last sequence that is durable, 0 where there is none.
+    pub sequence: u64,
+    /// Hash of the last group with records, in hex. `None` in a journal without records.
+    pub hash: Option<String>,
+}
+
 /// What a store takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreStats {
@@ -72,6 +83,15 @@ impl From<stemedb_storage::Stall> for Stall {
             pending_flushes: stall.backlog.map(|backlog| backlog.pending_flushes),
             text: stall.to_string(),
         }
+    }
+}
+
+pub(crate) fn head(inner: &Inner) -> JournalHead {
+    let state = inner.watch.state();
+    JournalHead {
+        journal: state.journal.to_string(),
+        sequence: state.durable_sequence(),
+        hash: state.head.map(|head| head.hash.to_string()),
     }
 }
 

@@ -127,8 +127,19 @@ pub(super) fn run<C: Client>(
     (name, subject): (&str, &str),
     clients: Vec<C>,
 ) -> Result<()> {
+    let time = bench.options.slice();
+    run_for(bench, (name, subject), clients, time)
+}
+
+/// The same for a time.
+pub(super) fn run_for<C: Client>(
+    bench: &mut Bench<'_>,
+    (name, subject): (&str, &str),
+    clients: Vec<C>,
+    time: Duration,
+) -> Result<()> {
     bench.tell(name, subject);
-    let driven = drive(bench.runtime, clients, bench.options.slice())?;
+    let driven = drive(bench.runtime, clients, time)?;
     driven.report(bench.report, name, subject);
     Ok(())
 }

@@ -37,8 +37,9 @@ pub(crate) fn round(bench: &mut Bench<'_>) -> Result<()> {
             ours(bench)?;
         } else if let Some(at) = bench.peer("redis_tcp", REDIS) {
             let pool = append::Pool::new()?;
+            let time = bench.options.served();
             let clients = redis::appending(bench.runtime, &at, (CONNECTIONS, 1), pool.payloads())?;
-            append::run(bench, (SERVE, REDIS), clients)?;
+            append::run_for(bench, (SERVE, REDIS), clients, time)?;
         }
     }
     Ok(())
@@ -48,7 +49,8 @@ fn ours(bench: &mut Bench<'_>) -> Result<()> {
     let directory = bench.directory()?;
     let server = bench.runtime.block_on(start(directory.path(), &[]))?;
     let clients = bench.runtime.block_on(connect(server.address))?;
-    append::run(bench, (SERVE, STEMEDB), clients)?;
+    let time = bench.options.served();
+    append::run_for(bench, (SERVE, STEMEDB), clients, time)?;
     drop(server);
     Ok(())
 }

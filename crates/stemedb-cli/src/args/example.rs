@@ -5,6 +5,7 @@ pub(super) const PROGRAM: &str = "\
 Examples:
   stemedb ingest examples/data/paris_monuments.ndjson
   stemedb subject \"Eiffel Tower\"
+  stemedb --url http://127.0.0.1:8642 subject \"Eiffel Tower\"
   stemedb help ingest
 
 Exit codes:
@@ -12,18 +13,24 @@ Exit codes:
    1  the command ran and found something: rejected lines, problems, a damaged input file
    2  usage, a file to read that is not there included
    3  not found: a record, a subject, or no database there
-   4  locked, full or otherwise unavailable
+   4  locked, full or otherwise unavailable; no server there, or one that does not let you
    5  corruption, a newer format, or a failure inside the program
   78  bad configuration
 
 Settings: flag over STEMEDB_DIR, STEMEDB_STORE, STEMEDB_JSON, STEMEDB_QUIET, STEMEDB_CONFIG,
-STEMEDB_LISTEN, STEMEDB_TLS_CERT, STEMEDB_TLS_KEY, STEMEDB_INSECURE_HTTP
+STEMEDB_LISTEN, STEMEDB_TLS_CERT, STEMEDB_TLS_KEY, STEMEDB_INSECURE_HTTP,
+STEMEDB_URL, STEMEDB_TOKEN, STEMEDB_TOKEN_FILE, STEMEDB_CA
 over stemedb.toml over default; `stemedb config` shows what is in force and from where.
 Without a flag: stream_cache_bytes_max and small_cache_bytes_max, the bytes of records and of
 epochs that are kept in memory (1048576 to 1099511627776, 67108864 and 33554432 by default),
 and known_ids_bytes_max, those of a filter that tells new records from stored ones without a look
 at the disk (262144 to 1099511627776, or 0 for none; 67108864 by default); for `serve` connections_max (1024)
-and requests_per_second_max, of one token or address (0, which is no limit).";
+and requests_per_second_max, of one token or address (0, which is no limit).
+
+With --url a command asks a running server in place of a directory, and says the same. A token is read
+from STEMEDB_TOKEN or a file, is never printed, and is sent over https or to this machine alone. --dir
+beside an url that is set elsewhere means the directory. Commands about files of this machine (init,
+serve, token, verify, rebuild, restore, journal, store) refuse --url.";
 
 pub(super) const INIT: &str = "\
 Examples:
@@ -37,34 +44,40 @@ Exits with 1 if a line was rejected.
 Examples:
   stemedb ingest claims.ndjson more.ndjson.gz
   stemedb ingest --results results.ndjson --rejects rejected.ndjson claims.ndjson.zst
-  produce-claims | stemedb ingest --json -";
+  produce-claims | stemedb ingest --json -
+  stemedb ingest --url http://127.0.0.1:8642 claims.ndjson";
 
 pub(super) const GET: &str = "\
 Examples:
   stemedb get 0f1d8c7c6b0f6f5c7ac0b3d5b5a9a4f2cbd1f1d2e3a4b5c6d7e8f90a1b2c3d4e
-  stemedb get --json \"$(stemedb export --ids | head -n 1)\"";
+  stemedb get --json \"$(stemedb export --ids | head -n 1)\"
+  stemedb get --url http://127.0.0.1:8642 ID";
 
 pub(super) const SUBJECT: &str = "\
 Examples:
   stemedb subject \"Eiffel Tower\"
   stemedb subject \"Eiffel Tower\" --predicate \"height (m)\" --json
   stemedb subject \"Eiffel Tower\" --as-of 500
-  stemedb subject \"Eiffel Tower\" --json --limit 100 --cursor CURSOR";
+  stemedb subject \"Eiffel Tower\" --json --limit 100 --cursor CURSOR
+  stemedb subject \"Eiffel Tower\" --url https://claims.example --token-file ~/claims.token";
 
 pub(super) const SUBJECTS: &str = "\
 Examples:
   stemedb subjects
-  stemedb subjects --prefix Eiff --limit 20 --json";
+  stemedb subjects --prefix Eiff --limit 20 --json
+  stemedb subjects --url http://127.0.0.1:8642";
 
 pub(super) const VOTES: &str = "\
 Examples:
   stemedb votes 0f1d8c7c6b0f6f5c7ac0b3d5b5a9a4f2cbd1f1d2e3a4b5c6d7e8f90a1b2c3d4e
-  stemedb votes --json --limit 100 ID";
+  stemedb votes --json --limit 100 ID
+  stemedb votes --url http://127.0.0.1:8642 ID";
 
 pub(super) const EPOCHS: &str = "\
 Examples:
   stemedb epochs
-  stemedb epochs 0f1d8c7c6b0f6f5c7ac0b3d5b5a9a4f2cbd1f1d2e3a4b5c6d7e8f90a1b2c3d4e";
+  stemedb epochs 0f1d8c7c6b0f6f5c7ac0b3d5b5a9a4f2cbd1f1d2e3a4b5c6d7e8f90a1b2c3d4e
+  stemedb epochs --url http://127.0.0.1:8642";
 
 pub(super) const EXPORT: &str = "\
 What it writes ingests again to the same ids, in the same order.
@@ -72,12 +85,14 @@ What it writes ingests again to the same ids, in the same order.
 Examples:
   stemedb export > claims.ndjson
   stemedb export | stemedb --dir ./copy ingest -
-  stemedb export --ids | sort";
+  stemedb export --ids | sort
+  stemedb export --url http://127.0.0.1:8642 > claims.ndjson";
 
 pub(super) const STATS: &str = "\
 Examples:
   stemedb stats
-  stemedb stats --json --dir ./claims";
+  stemedb stats --json --dir ./claims
+  STEMEDB_URL=http://127.0.0.1:8642 stemedb stats";
 
 pub(super) const SERVE: &str = "\
 Creates the database if there is none. Ends in order on SIGINT and SIGTERM: what is in flight is
@@ -98,6 +113,14 @@ Examples:
   stemedb serve --listen 0.0.0.0:8642 --tls-cert cert.pem --tls-key key.pem
   curl -H 'content-type: application/json' http://127.0.0.1:8642/v1/assertions \\
     -d '{\"subject\":\"Eiffel Tower\",\"predicate\":\"height\",\"object\":330,\"agent\":\"me\"}'";
+
+pub(super) const HEALTH: &str = "\
+Asks the server at --url, or else the one that `serve` starts with the same settings. It needs no
+token. Ends with 4 where nobody answers, or where the server can no longer make records durable.
+
+Examples:
+  stemedb health
+  stemedb health --url https://claims.example.org";
 
 pub(super) const TOKEN: &str = "\
 A server knows a new token, and refuses a revoked one, within a second. From the first one on every
@@ -130,7 +153,8 @@ and `restore --head` proves that nothing is missing. Exits with 1 if a part of t
 
 Examples:
   stemedb backup /mnt/other/claims
-  stemedb backup --json /mnt/other/claims";
+  stemedb backup --json /mnt/other/claims
+  stemedb backup --url https://claims.example --token-file ~/admin.token /mnt/other/claims";
 
 pub(super) const RESTORE: &str = "\
 Verifies every byte of the backup, copies it to the directory of the database, which must be new or empty, and builds
@@ -144,7 +168,8 @@ pub(super) const QUARANTINE: &str = "\
 Examples:
   stemedb quarantine list
   stemedb quarantine show 17
-  stemedb quarantine retry 17 18";
+  stemedb quarantine retry 17 18
+  stemedb quarantine list --url http://127.0.0.1:8642";
 
 pub(super) const JOURNAL: &str = "\
 Examples:

@@ -11,9 +11,6 @@ use crate::{
     text::{grouped, printable},
 };
 
-/// Advice where another process has the database.
-const SERVED: &str = "a server that has it gives a backup with --url";
-
 /// The answer with `--json`.
 #[derive(Debug, Serialize)]
 struct Made {
@@ -36,19 +33,12 @@ struct Mended {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Backup) -> Result<Exit, Failure> {
-    let database = context.builder().open(context.dir());
-    let database = database.map_err(|error| {
-        if error.is_in_use() {
-            Failure::from(error).advise(SERVED)
-        } else {
-            error.into()
-        }
-    })?;
+    let claims = context.claims()?;
     let working = Working::new(context.output.shows_progress(), "bytes");
-    let made = database.backup(&args.destination, &mut |progress| working.show(&progress));
+    let made = claims.backup(&args.destination, &mut |progress| working.show(&progress));
     working.clear();
     let made = Made::of(made?);
-    database.close()?;
+    claims.close()?;
     print(context, &made)?;
     for Mended {
         file,

@@ -34,6 +34,10 @@ struct Document {
     insecure_http: Json<bool>,
     connections_max: Json<u64>,
     requests_per_second_max: Json<u64>,
+    url: Json<Option<String>>,
+    token: Json<Option<&'static str>>,
+    token_file: Json<Option<String>>,
+    ca: Json<Option<String>>,
 }
 
 /// Runs the command.
@@ -47,6 +51,7 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
         small_cache_bytes_max,
         known_ids_bytes_max,
         serve,
+        remote,
     } = &context.settings;
     let path = |setting: &Setting<Option<PathBuf>>| {
         let text = setting
@@ -72,6 +77,14 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
             &serve.requests_per_second_max,
             serve.requests_per_second_max.value,
         ),
+        url: shown(
+            &remote.url,
+            remote.url.value.as_ref().map(ToString::to_string),
+        ),
+        // That there is one, and nothing of it.
+        token: shown(&remote.token, remote.token.value.as_ref().map(|_| "set")),
+        token_file: path(&remote.token_file),
+        ca: path(&remote.ca),
     };
     let output = &mut context.output;
     if output.form() == Form::Json {
@@ -115,6 +128,16 @@ fn lines(document: Document) -> Vec<String> {
             "requests_per_second_max",
             text(document.requests_per_second_max),
         ),
+        ("url", path(document.url)),
+        (
+            "token",
+            (
+                document.token.value.unwrap_or("none").to_owned(),
+                document.token.from,
+            ),
+        ),
+        ("token_file", path(document.token_file)),
+        ("ca", path(document.ca)),
     ];
     let names = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let values = rows.iter().map(|(_, (value, _))| value.len());

@@ -20,10 +20,9 @@ pub(super) fn run(context: &mut Context, args: &Epochs) -> Result<Exit, Failure>
 
 fn chain(context: &mut Context, id: &str) -> Result<Exit, Failure> {
     let id = record_id(id)?;
-    let db = context.open()?;
-    let chain = db.view()?.epoch_chain(id)?;
+    let chain = context.claims()?.view()?.epoch_chain(id)?;
     if chain.is_empty() {
-        let text = format!("no epoch {id} in {}", context.dir().display());
+        let text = format!("no epoch {id} in {}", context.place());
         return Err(Failure::new(Exit::NotFound, text));
     }
     for stored in &chain {
@@ -49,8 +48,8 @@ fn superseded(stored: &Stored) -> Option<stemedb::RecordId> {
 
 fn list(context: &mut Context, args: &Epochs) -> Result<Exit, Failure> {
     let page = page(&args.part)?;
-    let db = context.open()?;
-    let view = db.view()?;
+    let claims = context.claims()?;
+    let view = claims.view()?;
     let output = &mut context.output;
     let printed = listing::print(
         view.epochs(&page)?,

@@ -11,11 +11,11 @@ const PROGRESS_RECORDS: u64 = 1024;
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Export) -> Result<Exit, Failure> {
-    let db = context.open()?;
-    let records = db.export()?;
+    let claims = context.claims()?;
     let shows = context.output.shows_progress() && !context.output.is_terminal();
-    let counts = db.view()?.counts();
+    let counts = claims.stats()?;
     let total = counts.assertions + counts.votes + counts.epochs;
+    let records = claims.records()?;
     let working = Working::new(shows, "records");
     let output = &mut context.output;
     let mut line = Vec::new();

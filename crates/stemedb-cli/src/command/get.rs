@@ -10,9 +10,8 @@ use crate::{
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &OneId) -> Result<Exit, Failure> {
     let id = record_id(&args.id)?;
-    let db = context.open()?;
-    let Some(stored) = db.view()?.get(id)? else {
-        let text = format!("no record {id} in {}", context.dir().display());
+    let Some(stored) = context.claims()?.view()?.get(id)? else {
+        let text = format!("no record {id} in {}", context.place());
         return Err(Failure::new(Exit::NotFound, text));
     };
     let output = &mut context.output;

@@ -1,9 +1,7 @@
 //! `ingest`: records from files into the database.
 
-use std::path::Path;
-
 use serde::Serialize;
-use stemedb::{Create, Database, Sequence};
+use stemedb::{Create, Database};
 
 use crate::{
     args::Ingest,
@@ -11,7 +9,8 @@ use crate::{
     command::Context,
     failure::{Exit, Failure},
     input,
-    output::Form,
+    output::{self, Form, Talk},
+    remote::ServerUrl,
     text::{counted, grouped, rate},
 };
 
@@ -21,10 +20,14 @@ mod parse;
 mod place;
 mod progress;
 mod read;
+mod target;
+mod upload;
 
 use load::{End, Load, OnReject};
 use outlet::Outlets;
 use progress::Progress;
+use target::{Sequences, Target};
+use upload::Uploader;
 
 /// Bytes of groups that the store may be behind the journal; what it is behind takes memory. A quarter of it is a batch.
 const BEHIND_BYTES_MAX: u64 = 128 << 20;
@@ -66,21 +69,25 @@ struct Summary {
 pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> {
     let stopwatch = Stopwatch::start();
     let total_bytes = input::check(&args.files)?;
-    place::check(&args, context.dir())?;
-    let db = open(context)?;
-    // Only who holds the database may begin the files of another ingest anew.
-    let outlets = Outlets::create(&args)?;
+    let here = context.url().is_none().then(|| context.dir());
+    place::check(&args, here)?;
     let bar = if context.output.shows_progress() {
         Progress::shown(total_bytes)
     } else {
         Progress::hidden()
     };
+    let target = match context.url() {
+        Some(url) => reach(context, url, &bar)?,
+        None => Target::Here(Box::new(open(context)?)),
+    };
+    // Only who holds the database may begin the files of another ingest anew.
+    let outlets = Outlets::create(&args)?;
     let on_reject = if args.stop_on_error {
         OnReject::Stop
     } else {
         OnReject::GoOn
     };
-    let mut load = Load::new(&db, outlets, bar, on_reject);
+    let mut load = Load::new(&target, outlets, bar, on_reject);
     let loaded = load.run(args.files);
     let End {
         tally,
@@ -94,9 +101,9 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
             grouped(unshown)
         ));
     }
-    let sequences = Sequences::of(&db, last);
+    let sequences = target.sequences(last);
     let answered = answer(context, tally, sequences, stopwatch);
-    let closed = db.close().map_err(Failure::from);
+    let closed = target.close();
     loaded.and(answered).and(closed)?;
     Ok(match tally.rejected + damaged {
         0 => Exit::Fine,
@@ -105,41 +112,27 @@ pub(crate) fn run(context: &mut Context, args: Ingest) -> Result<Exit, Failure> 
 }
 
 fn open(context: &Context) -> Result<Database, Failure> {
-    let dir = context.dir();
     let builder = context.builder().create(Create::IfMissing);
-    let db = builder.behind_bytes_max(BEHIND_BYTES_MAX).open(dir)?;
+    let db = context.open_with(builder.behind_bytes_max(BEHIND_BYTES_MAX))?;
     if db.was_created() {
-        let note = format!("created a database in {}", shown(dir));
+        let note = format!("created a database in {}", context.place());
         context.output.note(note);
     }
     Ok(db)
 }
 
-fn shown(dir: &Path) -> String {
-    dir.display().to_string()
-}
-
-/// How far the database is.
-#[derive(Debug, Clone, Copy)]
-struct Sequences {
-    durable: u64,
-    applied: u64,
-}
-
-impl Sequences {
-    /// What the database says; if it has failed, what is known for certain.
-    fn of(db: &Database, last: Option<Sequence>) -> Self {
-        match db.stats() {
-            Ok(stats) => Self {
-                durable: stats.durable_sequence,
-                applied: stats.applied_sequence,
-            },
-            Err(_) => Self {
-                durable: last.map_or(0, Sequence::get),
-                applied: 0,
-            },
+/// Finds the server, which is asked by one client, and sent to by another.
+fn reach(context: &Context, url: &ServerUrl, bar: &Progress) -> Result<Target, Failure> {
+    let (bar, talk) = (bar.clone(), context.settings.talk());
+    let note = move |text: String| {
+        if talk == Talk::Normal {
+            bar.suspended(|| output::say(&text));
         }
-    }
+    };
+    Ok(Target::There {
+        uploader: Uploader::start(context.client(url)?, note)?,
+        client: Box::new(context.client(url)?),
+    })
 }
 
 fn answer(
@@ -163,8 +156,8 @@ fn answer(
     match context.output.form() {
         Form::Json => context.output.json(&summary)?,
         Form::People => {
-            let dir = shown(context.dir());
-            for line in summary.for_people(&dir) {
+            let place = context.place();
+            for line in summary.for_people(&place) {
                 context.output.line(crate::text::printable(&line))?;
             }
         }
@@ -173,7 +166,7 @@ fn answer(
 }
 
 impl Summary {
-    fn for_people(&self, dir: &str) -> Vec<String> {
+    fn for_people(&self, place: &str) -> Vec<String> {
         let by_type = [
             counted(self.assertions, "assertion", "assertions"),
             counted(self.votes, "vote", "votes"),
@@ -194,7 +187,7 @@ impl Summary {
             format!("  duplicates  {}", grouped(self.duplicates)),
             format!("  rejected    {}", grouped(self.rejected)),
             format!(
-                "durable up to sequence {}, readable up to {}, in {dir}",
+                "durable up to sequence {}, readable up to {}, in {place}",
                 grouped(self.durable_sequence),
                 grouped(self.applied_sequence)
             ),

@@ -1,6 +1,7 @@
 //! What commands that print lists share.
 
-use stemedb::{Listed, PageCursor};
+use stemedb::Listed;
+use stemedb::PageCursor;
 
 use crate::failure::Failure;
 
@@ -15,7 +16,7 @@ pub(super) struct Printed {
 
 /// Gives at most `limit` entries to `print`, one by one.
 pub(super) fn print<T>(
-    entries: impl IntoIterator<Item = stemedb::Result<Listed<T>>>,
+    entries: impl IntoIterator<Item = Result<Listed<T>, Failure>>,
     limit: Option<u64>,
     mut print: impl FnMut(&T, &PageCursor) -> Result<(), Failure>,
 ) -> Result<Printed, Failure> {

@@ -1,12 +1,14 @@
 //! `quarantine`: what could not be applied, and why.
 
 use serde::Serialize;
-use stemedb::{Database, ErrorKind, Page, QuarantinedRecord, Receipt, RecordId, Sequence, Status};
+use stemedb::{Page, RecordId, Sequence};
+use stemedb_server::wire::{self, Quarantined, Status};
 
 use super::{Context, listing, page, sequence};
 use crate::{
     args::{Part, Quarantine},
-    failure::{Exit, Failure, chain},
+    claims::{Claims, Retry},
+    failure::{Exit, Failure},
     output::{Form, Output},
     text::{self, counted, printable},
 };
@@ -17,12 +19,8 @@ const DUMP_BYTES: usize = 16;
 /// An entry with `--json`.
 #[derive(Debug, Serialize)]
 struct Json<'a> {
-    sequence: Sequence,
-    arrived_at: String,
-    reason: &'a str,
-    bytes: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<String>,
+    #[serde(flatten)]
+    entry: &'a Quarantined,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
@@ -35,22 +33,22 @@ struct Retried {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<RecordId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    new_sequence: Option<Sequence>,
+    new_sequence: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
 impl Retried {
-    fn admitted(sequence: Sequence, receipt: &Receipt) -> Self {
-        let status = match receipt.status {
+    fn admitted(sequence: Sequence, retried: &wire::Retried) -> Self {
+        let status = match retried.status {
             Status::Stored => "stored",
             Status::AlreadyStored => "duplicate",
         };
         Self {
             sequence,
             status,
-            id: Some(receipt.id),
-            new_sequence: Some(receipt.sequence),
+            id: Some(retried.id),
+            new_sequence: Some(retried.sequence),
             reason: None,
         }
     }
@@ -77,16 +75,19 @@ pub(super) fn run(context: &mut Context, args: Quarantine) -> Result<Exit, Failu
 
 fn list(context: &mut Context, part: &Part) -> Result<Exit, Failure> {
     let page = page(part)?;
-    let db = context.open()?;
-    let view = db.view()?;
+    let claims = context.claims()?;
+    let view = claims.view()?;
     let output = &mut context.output;
     let entries = view.quarantine(&page)?;
     let printed = listing::print(entries, part.limit, |entry, cursor| match output.form() {
-        Form::Json => output.json(&json(entry, Payload::Hidden, Some(cursor.to_string()))),
+        Form::Json => output.json(&Json {
+            entry,
+            cursor: Some(cursor.to_string()),
+        }),
         Form::People => output.line(format_args!(
             "{:>12}  {}  {}",
             entry.sequence,
-            text::time(entry.arrived_at_ms),
+            printable(&entry.arrived_at),
             printable(&entry.reason)
         )),
     })?;
@@ -107,48 +108,30 @@ fn list(context: &mut Context, part: &Part) -> Result<Exit, Failure> {
     })
 }
 
-/// Whether an entry is shown with its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Payload {
-    Hidden,
-    Shown,
-}
-
-fn json(entry: &QuarantinedRecord, payload: Payload, cursor: Option<String>) -> Json<'_> {
-    Json {
-        sequence: entry.sequence,
-        arrived_at: text::time(entry.arrived_at_ms),
-        reason: &entry.reason,
-        bytes: entry.payload.len(),
-        payload: (payload == Payload::Shown).then(|| text::hex(&entry.payload)),
-        cursor,
-    }
-}
-
 fn show(context: &mut Context, number: u64) -> Result<Exit, Failure> {
     let sequence = sequence(number)?;
-    let db = context.open()?;
-    let Some(entry) = db.view()?.quarantined(sequence)? else {
+    let Some(entry) = context.claims()?.view()?.quarantined(sequence)? else {
         let text = format!("sequence {sequence} is not in quarantine");
         let failure = Failure::new(Exit::NotFound, text);
         return Err(failure.advise("`stemedb quarantine list` shows what is"));
     };
     let output = &mut context.output;
     match output.form() {
-        Form::Json => output.json(&json(&entry, Payload::Shown, None))?,
+        Form::Json => output.json(&Json {
+            entry: &entry,
+            cursor: None,
+        })?,
         Form::People => print(output, &entry)?,
     }
     Ok(Exit::Fine)
 }
 
-fn print(output: &mut Output, entry: &QuarantinedRecord) -> Result<(), Failure> {
+fn print(output: &mut Output, entry: &Quarantined) -> Result<(), Failure> {
     output.line(format_args!("sequence    {}", entry.sequence))?;
-    output.line(format_args!(
-        "arrived_at  {}",
-        text::time(entry.arrived_at_ms)
-    ))?;
+    output.line(format_args!("arrived_at  {}", printable(&entry.arrived_at)))?;
     output.line(format_args!("reason      {}", printable(&entry.reason)))?;
-    for (row, bytes) in entry.payload.chunks(DUMP_BYTES).enumerate() {
+    let payload = bytes_of(entry.payload.as_deref().unwrap_or_default())?;
+    for (row, bytes) in payload.chunks(DUMP_BYTES).enumerate() {
         let shown: String = bytes.iter().map(|byte| visible(*byte)).collect();
         let width = 2 * DUMP_BYTES;
         let hex = text::hex(bytes);
@@ -158,6 +141,18 @@ fn print(output: &mut Output, entry: &QuarantinedRecord) -> Result<(), Failure> 
         ))?;
     }
     Ok(())
+}
+
+/// The bytes that hex digits stand for.
+fn bytes_of(hex: &str) -> Result<Vec<u8>, Failure> {
+    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+    let text = "the bytes of the record are not given in hex";
+    bytes
+        .filter(|_| rest.is_empty())
+        .ok_or_else(|| Failure::new(Exit::Corruption, text))
 }
 
 fn visible(byte: u8) -> char {
@@ -171,31 +166,34 @@ fn visible(byte: u8) -> char {
 fn retry(context: &mut Context, numbers: &[u64]) -> Result<Exit, Failure> {
     let named = numbers.iter().map(|number| sequence(*number));
     let named = named.collect::<Result<Vec<_>, _>>()?;
-    let db = context.open()?;
-    let sequences = if named.is_empty() { all(&db)? } else { named };
+    let claims = context.claims()?;
+    let sequences = if named.is_empty() {
+        all(&claims)?
+    } else {
+        named
+    };
     if sequences.is_empty() {
         context.output.note("nothing is in quarantine");
     }
     let mut kept = 0;
     let mut last = None;
     for sequence in &sequences {
-        let retried = match db.retry_quarantined(*sequence) {
-            Ok(receipt) => {
-                last = last.max(Some(receipt.sequence));
-                Retried::admitted(*sequence, &receipt)
+        let retried = match claims.retry(*sequence)? {
+            Retry::Admitted(retried) => {
+                last = last.max(Sequence::new(retried.sequence));
+                Retried::admitted(*sequence, &retried)
             }
-            Err(error) if error.kind() == ErrorKind::Invalid => {
+            Retry::Kept(reason) => {
                 kept += 1;
-                Retried::refused(*sequence, chain(&error))
+                Retried::refused(*sequence, reason)
             }
-            Err(error) => return Err(error.into()),
         };
         tell(&mut context.output, &retried)?;
     }
     if let Some(last) = last {
-        db.wait_applied(last).wait()?;
+        claims.wait_applied(last)?;
     }
-    db.close()?;
+    claims.close()?;
     Ok(match kept {
         0 => Exit::Fine,
         _ => Exit::Found,
@@ -203,12 +201,11 @@ fn retry(context: &mut Context, numbers: &[u64]) -> Result<Exit, Failure> {
 }
 
 /// The sequences of all entries.
-fn all(db: &Database) -> Result<Vec<Sequence>, Failure> {
-    let view = db.view()?;
-    let entries = view.quarantine(&Page::default())?;
+fn all(claims: &Claims) -> Result<Vec<Sequence>, Failure> {
+    let entries = claims.view()?.quarantine(&Page::default())?;
     let mut sequences = Vec::new();
     for entry in entries {
-        sequences.push(entry?.value.sequence);
+        sequences.push(sequence(entry?.value.sequence)?);
     }
     Ok(sequences)
 }

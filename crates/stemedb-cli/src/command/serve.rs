@@ -15,6 +15,7 @@ use crate::{
     log::{self, LogFilter},
 };
 
+mod manager;
 mod signals;
 
 /// How to serve.
@@ -142,6 +143,11 @@ async fn listen(
     let listener = match plan.tls {
         Some(tls) => Listener::tls(listener, tls),
         None => listener.into(),
+    };
+    manager::tell(manager::State::Ready);
+    let stop = async {
+        stop.await;
+        manager::tell(manager::State::Stopping);
     };
     serve(listener, service, stop).await.map_err(failed)
 }

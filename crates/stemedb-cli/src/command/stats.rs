@@ -1,6 +1,6 @@
 //! `stats`: counts, sequences and sizes.
 
-use serde::Serialize;
+use stemedb_server::wire::Stats;
 
 use super::{Context, record::print_rows};
 use crate::{
@@ -9,79 +9,34 @@ use crate::{
     text::grouped,
 };
 
-/// The answer with `--json`.
-#[derive(Debug, Serialize)]
-struct Json<'a> {
-    assertions: u64,
-    votes: u64,
-    epochs: u64,
-    quarantined: u64,
-    durable_sequence: u64,
-    applied_sequence: u64,
-    journal: Journal<'a>,
-    store: Store<'a>,
-}
-
-#[derive(Debug, Serialize)]
-struct Journal<'a> {
-    id: &'a str,
-    head_hash: Option<&'a str>,
-    segments: u64,
-    bytes: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Store<'a> {
-    kind: &'a str,
-    bytes: u64,
-}
-
 /// Runs the command.
 pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
-    let db = context.open()?;
-    let stats = db.stats()?;
-    let counts = stats.counts;
-    let json = Json {
-        assertions: counts.assertions,
-        votes: counts.votes,
-        epochs: counts.epochs,
-        quarantined: counts.quarantined,
-        durable_sequence: stats.durable_sequence,
-        applied_sequence: stats.applied_sequence,
-        journal: Journal {
-            id: &stats.journal.id,
-            head_hash: stats.journal.head_hash.as_deref(),
-            segments: stats.journal.segments,
-            bytes: stats.journal.bytes,
-        },
-        store: Store {
-            kind: stats.store.kind,
-            bytes: stats.store.bytes,
-        },
-    };
+    let stats = context.claims()?.stats()?;
     match context.output.form() {
-        Form::Json => context.output.json(&json)?,
-        Form::People => print_rows(&mut context.output, &json.rows())?,
+        Form::Json => context.output.json(&stats)?,
+        Form::People => print_rows(&mut context.output, &rows(stats))?,
     }
     Ok(Exit::Fine)
 }
 
-impl Json<'_> {
-    fn rows(&self) -> Vec<(&'static str, String)> {
-        let head_hash = self.journal.head_hash.unwrap_or("none, there is no record");
-        vec![
-            ("assertions", grouped(self.assertions)),
-            ("votes", grouped(self.votes)),
-            ("epochs", grouped(self.epochs)),
-            ("quarantined", grouped(self.quarantined)),
-            ("durable sequence", grouped(self.durable_sequence)),
-            ("applied sequence", grouped(self.applied_sequence)),
-            ("journal id", self.journal.id.to_owned()),
-            ("journal head hash", head_hash.to_owned()),
-            ("journal segments", grouped(self.journal.segments)),
-            ("journal bytes", grouped(self.journal.bytes)),
-            ("store kind", self.store.kind.to_owned()),
-            ("store bytes", grouped(self.store.bytes)),
-        ]
-    }
+fn rows(stats: Stats) -> Vec<(&'static str, String)> {
+    let Stats { journal, store, .. } = stats;
+    let head_hash = journal.head_hash;
+    vec![
+        ("assertions", grouped(stats.assertions)),
+        ("votes", grouped(stats.votes)),
+        ("epochs", grouped(stats.epochs)),
+        ("quarantined", grouped(stats.quarantined)),
+        ("durable sequence", grouped(stats.durable_sequence)),
+        ("applied sequence", grouped(stats.applied_sequence)),
+        ("journal id", journal.id),
+        (
+            "journal head hash",
+            head_hash.unwrap_or("none, there is no record".to_owned()),
+        ),
+        ("journal segments", grouped(journal.segments)),
+        ("journal bytes", grouped(journal.bytes)),
+        ("store kind", store.kind),
+        ("store bytes", grouped(store.bytes)),
+    ]
 }

@@ -1,10 +1,11 @@
 //! `subject`: what is claimed about it, and who disagrees.
 
-use stemedb::{Page, Predicate, Record, Sequence, Subject, View};
+use stemedb::{Listed, Page, Predicate, Record, Sequence, Stored, Subject};
 
 use super::{Context, listing, page, record};
 use crate::{
     args::OneSubject,
+    claims::View,
     failure::{Exit, Failure},
     output::{Form, Output},
     text::{grouped, printable},
@@ -30,8 +31,8 @@ pub(super) fn run(context: &mut Context, args: &OneSubject) -> Result<Exit, Fail
     let subject = Subject::new(args.name.as_str())?;
     let predicate = args.predicate.as_deref().map(Predicate::new).transpose()?;
     let page = page(&args.part)?;
-    let db = context.open()?;
-    let view = db.view()?;
+    let claims = context.claims()?;
+    let view = claims.view()?;
     let mut found = view
         .assertions(&subject, predicate.as_ref(), &page)?
         .peekable();
@@ -56,7 +57,7 @@ pub(super) fn run(context: &mut Context, args: &OneSubject) -> Result<Exit, Fail
 fn picture(
     output: &mut Output,
     subject: &Subject,
-    found: impl Iterator<Item = stemedb::Result<stemedb::Listed<stemedb::Stored>>>,
+    found: impl Iterator<Item = Result<Listed<Stored>, Failure>>,
     limit: Option<u64>,
 ) -> Result<Exit, Failure> {
     let mut groups = group::Groups::default();
@@ -78,7 +79,7 @@ fn picture(
 
 /// Says that nothing is claimed, and which names are near.
 fn unknown(
-    view: &View,
+    view: &View<'_>,
     subject: &Subject,
     predicate: Option<&Predicate>,
     as_of: Option<Sequence>,
@@ -107,7 +108,7 @@ fn unknown(
 }
 
 /// The first few predicates of a subject.
-fn predicates(view: &View, subject: &Subject, page: &Page) -> Result<Vec<String>, Failure> {
+fn predicates(view: &View<'_>, subject: &Subject, page: &Page) -> Result<Vec<String>, Failure> {
     let mut names: Vec<String> = Vec::new();
     let found = view.assertions(subject, None, page)?;
     for entry in found.take(SEARCHED_MAX) {
@@ -129,7 +130,7 @@ fn predicates(view: &View, subject: &Subject, page: &Page) -> Result<Vec<String>
 }
 
 /// A few subjects that begin like this one.
-fn near(view: &View, subject: &Subject, page: &Page) -> Result<Vec<String>, Failure> {
+fn near(view: &View<'_>, subject: &Subject, page: &Page) -> Result<Vec<String>, Failure> {
     let prefix: String = subject.as_str().chars().take(NEAR_CHARS).collect();
     let mut names = Vec::new();
     for entry in view.subjects(&prefix, page)?.take(NEAR_MAX) {

@@ -21,8 +21,8 @@ struct Json<'a> {
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Subjects) -> Result<Exit, Failure> {
     let page = page(&args.part)?;
-    let db = context.open()?;
-    let view = db.view()?;
+    let claims = context.claims()?;
+    let view = claims.view()?;
     let output = &mut context.output;
     let subjects = view.subjects(&args.prefix, &page)?;
     let printed = listing::print(subjects, args.part.limit, |entry, cursor| {

@@ -47,8 +47,8 @@ impl Totals {
 pub(super) fn run(context: &mut Context, args: &Votes) -> Result<Exit, Failure> {
     let id = record_id(&args.id)?;
     let page = page(&args.part)?;
-    let db = context.open()?;
-    let view = db.view()?;
+    let claims = context.claims()?;
+    let view = claims.view()?;
     let assertion = view.get(id)?;
     let mut votes = view.votes(id, &page)?.peekable();
     match &assertion {

@@ -89,7 +89,7 @@ fn a_setting_that_makes_no_sense_names_its_place() {
     assert_eq!(
         refusal("json = true\ndri = \"x\""),
         said(
-            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`, `known_ids_bytes_max`, `listen`, `tls_cert`, `tls_key`, `insecure_http`, `connections_max`, `requests_per_second_max`"
+            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`, `known_ids_bytes_max`, `listen`, `tls_cert`, `tls_key`, `insecure_http`, `connections_max`, `requests_per_second_max`, `url`, `token_file`, `ca`"
         )
     );
     assert_eq!(

@@ -25,6 +25,8 @@ mod readme; // what the README prints
 #[cfg(test)]
 mod real_data; // every set of real data against figures that an independent program counted
 #[cfg(test)]
+mod remote; // every command by way of a server: the same output, and what goes wrong on the way
+#[cfg(test)]
 mod serve; // the server as a process: signals, a kill, and where it listens
 #[cfg(test)]
 mod support; // runs the program in a directory of its own

@@ -33,7 +33,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(home: &Home) -> Self {
+    pub(super) fn start(home: &Home) -> Self {
         Self::of(home.command(["serve", "--listen", "127.0.0.1:0"])).0
     }
 
@@ -45,7 +45,8 @@ impl Server {
         let address = loop {
             let start = said.len();
             assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
-            if let Some((_, rest)) = said[start..].split_once("listening on http://") {
+            if let Some((_, rest)) = said[start..].split_once("listening on ") {
+                let (_, rest) = rest.split_once("://").unwrap();
                 let end = rest.find(['"', '\n']).unwrap();
                 break rest[..end].parse().unwrap();
             }
@@ -56,6 +57,11 @@ impl Server {
             address,
         };
         (server, said)
+    }
+
+    /// Where it is, as `--url` takes it.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     fn connect(&self) -> TcpStream {
@@ -241,4 +247,100 @@ fn running_out_of_descriptors_is_waited_out() {
     assert_eq!(status, 200);
     server.signal("TERM");
     assert_eq!(server.code(), Some(0));
+}
+
+/// Whoever runs a server may stop reading its log: a pipe holds 64 KiB, and then a write to it waits.
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    const REQUEST: &str = "GET /healthz/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    const ANSWER: &str = r#"{"status":"live"}"#;
+    let home = Home::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--log", "info"];
+    let (mut server, _) = Server::of(home.command(serve));
+    let mut stream = server.connect();
+    let mut burst = || {
+        stream.write_all(REQUEST.repeat(30).as_bytes()).unwrap();
+        let mut answers = String::new();
+        while answers.matches(ANSWER).count() < 30 {
+            let mut piece = [0; 4096];
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "{answers}");
+            answers.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+        }
+    };
+    (0..100).for_each(|_| burst());
+    // Once it is read again it tells what is missing.
+    let mut line = String::new();
+    while !line.contains("lines of the log were dropped") {
+        line.clear();
+        assert!(server.stderr.read_line(&mut line).unwrap() > 0);
+    }
+    (0..50).for_each(|_| burst());
+    server.signal("TERM");
+    assert_eq!(server.code(), Some(0));
+}
+
+/// As systemd hears it with `Type=notify`: ready when requests are answered, and stopping when it is told to end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_manager_of_services_hears_when_it_answers_and_when_it_ends() {
+    use std::os::unix::net::UnixDatagram;
+
+    let home = Home::new();
+    let path = home.path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let heard = || {
+        let mut text = [0; 64];
+        let length = manager.recv(&mut text).unwrap();
+        String::from_utf8(text[..length].to_vec()).unwrap()
+    };
+    let mut command = home.command(["serve", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let (mut server, _) = Server::of(command);
+    assert_eq!(heard(), "READY=1\n");
+    assert_eq!(server.ask("GET /healthz/ready", "").0, 200);
+    server.signal("TERM");
+    assert_eq!(heard(), "STOPPING=1\n");
+    assert_eq!(server.code(), Some(0));
+
+    // A manager that is gone hinders nobody.
+    drop(manager);
+    let mut command = home.command(["serve", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let (server, _) = Server::of(command);
+    assert_eq!(server.ask("GET /healthz/ready", "").0, 200);
+}
+
+#[test]
+fn its_health_is_asked_where_it_listens_or_at_a_url() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let ask = |variable: &str, value: &str, args: &[&str]| {
+        let mut command = home.command([&["health"], args].concat());
+        let output = command.env(variable, value).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let everywhere = format!("0.0.0.0:{}", server.address.port());
+    let url = server.url();
+    let (code, said, noted) = ask("STEMEDB_LISTEN", &everywhere, &[]);
+    assert_eq!(
+        (code, said.as_str()),
+        (0, format!("{url} is ready\n").as_str())
+    );
+    assert_eq!(noted, "");
+    let (code, said, _) = ask("STEMEDB_URL", &url, &["--json"]);
+    assert_eq!((code, said.as_str()), (0, "{\"status\":\"ready\"}\n"));
+    drop(server);
+    let (code, said, noted) = ask("STEMEDB_URL", &url, &[]);
+    assert_eq!((code, said.as_str()), (4, ""));
+    assert!(
+        noted.contains("is `stemedb serve` running there?"),
+        "{noted}"
+    );
 }

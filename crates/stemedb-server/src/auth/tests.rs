@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use super::{Caller, Gate, check_origin, is_local};
 use crate::limits::LOOK_MS;
 use crate::token::{NewToken, Scope, TokenFile};
+use crate::wire::Code;
 
 fn new() -> NewToken {
     NewToken {
@@ -82,6 +83,47 @@ async fn a_file_that_cannot_be_read_lets_nobody_in_until_it_can() {
     std::fs::rename(&aside, file.path()).unwrap();
     second().await;
     assert!(matches!(gate.caller(&headers), Caller::Bearer(_)));
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokens are no files of the journal"
+)]
+fn write(file: &TokenFile, text: &str) {
+    std::fs::write(file.path(), text).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_let_in_is_so_for_as_long_as_the_token_is_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = TokenFile::of(directory.path());
+    let gate = Gate::new(file.clone()).unwrap();
+    let check = |caller: &Caller, scope| gate.check(caller, scope).map_err(|problem| problem.code);
+    assert_eq!(check(&Caller::Anyone, Scope::Write), Ok(()));
+    let (token, _) = file.create(new()).unwrap();
+    second().await;
+    let over = Err(Code::Unauthenticated);
+    assert_eq!(check(&Caller::Anyone, Scope::Write), over);
+    let caller = Caller::Bearer(token.clone());
+    assert_eq!(check(&caller, Scope::Read), Ok(()));
+    assert_eq!(check(&caller, Scope::Write), over);
+    // As it was let in it had no end; now it has one, which is over.
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let row = &mut document["tokens"][0];
+    row["expires_at"] = row["created_at"].clone();
+    write(&file, &document.to_string());
+    second().await;
+    assert_eq!(check(&caller, Scope::Read), over);
+    write(&file, &text);
+    second().await;
+    assert_eq!(check(&caller, Scope::Read), Ok(()));
+    file.revoke(&token.id).unwrap();
+    assert_eq!(
+        gate.ended(&caller, Scope::Read).await.code,
+        Code::Unauthenticated
+    );
+    assert_eq!(check(&Caller::Nobody("x"), Scope::Read), over);
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,10 @@ use crate::limits::{LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGE
 #[cfg(test)]
 mod tests;
 
+mod allowance;
+
+use allowance::Allowance;
+
 /// How long each kind of silence may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Patience {
@@ -29,6 +33,8 @@ pub(super) struct Patience {
     pub(super) idle: Duration,
     /// While not a byte of an answer is taken.
     pub(super) write: Duration,
+    /// Bytes of an answer that are taken a second, while there are any to take; 0 where it does not matter.
+    pub(super) bytes_per_second_min: u64,
 }
 
 impl Patience {
@@ -115,6 +121,7 @@ pub(super) struct Paced<S> {
     seen: Option<Phase>,
     reading: Timer,
     writing: Timer,
+    allowance: Allowance,
     closing: Option<Linger>,
     /// A place for each connection that is read although it has ended.
     lingering: Arc<Semaphore>,
@@ -128,6 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
         pace: Pace,
         (patience, lingering): (Patience, Arc<Semaphore>),
     ) -> Self {
+        let rate = patience.bytes_per_second_min;
+        let allowance = Allowance::new(patience.write, rate, Instant::now());
         Self {
             stream,
             pace,
@@ -136,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
             seen: None,
             reading: Timer::default(),
             writing: Timer::default(),
+            allowance,
             closing: None,
             is_late: false,
         }
@@ -155,18 +165,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
         }
     }
 
-    /// What a write came to: one that waits may do so for a while.
+    /// What a write came to, and how many bytes it took: one that waits may do so for a while.
     fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
+        taken: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
+        if let Poll::Ready(written) = written {
+            let bytes = written.as_ref().map_or(0, taken);
+            self.allowance.take(Instant::now(), bytes);
             self.writing.stop();
-            return written;
+            return Poll::Ready(written);
         }
-        if !self.writing.is_running() {
-            self.writing.start(self.patience.write);
+        if let Some(end) = self.allowance.wait(Instant::now()) {
+            self.writing.start_until(end);
         }
         ready!(self.writing.poll(cx));
         Poll::Ready(Err(self.late("the answer is not read")))
@@ -208,7 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.written(cx, written)
+        this.written(cx, written, |bytes| *bytes)
     }
 
     fn poll_write_vectored(
@@ -218,7 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, parts);
-        this.written(cx, written)
+        this.written(cx, written, |bytes| *bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -228,7 +241,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        this.written(cx, flushed)
+        this.written(cx, flushed, |()| 0)
     }
 
     /// Ends the answers. Where a client may still be sending, what comes is thrown away for a moment: closing with bytes unread would
@@ -237,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         let this = self.get_mut();
         if this.closing.is_none() {
             let ended = Pin::new(&mut this.stream).poll_shutdown(cx);
-            ready!(this.written(cx, ended))?;
+            ready!(this.written(cx, ended, |()| 0))?;
             if this.is_late || !this.pace.may_have_more() {
                 return Poll::Ready(Ok(()));
             }
@@ -286,7 +299,7 @@ impl Linger {
             return Poll::Ready(());
         }
         while self.bytes_left > 0 {
-            if self.pause.is_running() {
+            if self.pause.is_running {
                 ready!(self.pause.poll(cx));
                 self.pause.stop();
                 self.burst_left = LINGER_BURST_BYTES;
@@ -317,7 +330,10 @@ struct Timer {
 
 impl Timer {
     fn start(&mut self, duration: Duration) {
-        let end = Instant::now() + duration;
+        self.start_until(Instant::now() + duration);
+    }
+
+    fn start_until(&mut self, end: Instant) {
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(end),
             None => self.sleep = Some(Box::pin(sleep_until(end))),
@@ -327,10 +343,6 @@ impl Timer {
 
     fn stop(&mut self) {
         self.is_running = false;
-    }
-
-    fn is_running(&self) -> bool {
-        self.is_running
     }
 
     /// Ready when the time is over.

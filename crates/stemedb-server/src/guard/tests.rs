@@ -1,10 +1,17 @@
 use std::sync::Arc;
 
-use axum::{Router, body::Body, http::Request, middleware::from_fn_with_state, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    routing::get,
+};
 use stemedb::{Create, Database};
 use tower::ServiceExt as _;
 
 use super::guard;
+use crate::route::Around;
 use crate::{Settings, service};
 
 #[tokio::test]
@@ -16,7 +23,16 @@ async fn a_handler_that_panics_is_an_internal_failure_and_the_next_request_is_an
     let builder = Database::builder().create(Create::IfMissing);
     let database = builder.open(parent.path().join("data")).unwrap();
     let service = service(Arc::new(database), &Settings::default()).unwrap();
-    let guarded = from_fn_with_state(service.shared(), guard);
+    let around = Around {
+        shared: service.shared(),
+        need: None,
+    };
+    let guarded = from_fn_with_state(
+        around,
+        async |State(around): State<Around>, request: Request, next: Next| {
+            guard(&around, request, next).await
+        },
+    );
     let routes = Router::new()
         .route("/panics", get(panics).post(panics))
         .route("/fine", get(async || "fine"))

@@ -7,9 +7,14 @@ use super::{
     parameter::{Header, Parameter},
     schema::{reference, set},
 };
+use crate::route::{LIVE, Need, READY, needs};
+use crate::token::Scope;
 use crate::wire::Code;
 
-use Code::{Corruption, Internal, RequestTimeout, ShuttingDown, Unavailable};
+use Code::{
+    BadHeader, Corruption, CrossOrigin, Forbidden, Internal, Misdirected, NoSpace, RateLimited,
+    RequestTimeout, ShuttingDown, Unauthenticated, Unavailable,
+};
 
 mod table;
 
@@ -71,26 +76,58 @@ enum Content {
 const NDJSON: &str = "application/x-ndjson";
 
 /// What any request may meet.
-const ANY: [Code; 5] = [
+const ANY: [Code; 6] = [
+    BadHeader,
     RequestTimeout,
-    ShuttingDown,
     Unavailable,
+    NoSpace,
     Corruption,
     Internal,
 ];
 
+/// What any request may meet but the one for the life of the process.
+const BUT_LIVE: [Code; 2] = [RateLimited, ShuttingDown];
+
+/// What a request may meet that needs a token, or none because this machine alone reaches the server.
+const GUARDED: [Code; 3] = [Unauthenticated, Forbidden, Misdirected];
+
 /// The operations by their paths.
 pub(super) fn paths() -> Map<String, Value> {
+    let needs = needs();
     let mut paths = Map::new();
     for operation in ALL {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        set(path, operation.method, operation.document());
+        let is_of = |need: &&Need| (need.path, need.method) == (operation.path, operation.method);
+        // A row without a route does not come past the tests.
+        let scope = needs.iter().find(is_of).and_then(|need| need.scope);
+        set(path, operation.method, operation.document(scope));
     }
     paths
 }
 
+/// How a client says who it is.
+pub(super) fn schemes() -> Value {
+    json!({
+        SCHEME: {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "stdb_ID_SECRET",
+            "description": "A token of `stemedb token create`. Each operation names the scope that the token must have; \
+                `admin` is all of them. A server that only its own machine reaches, and that has no tokens, asks for none.",
+        },
+    })
+}
+
+/// The name of the one scheme.
+const SCHEME: &str = "bearer";
+
+/// What an operation needs: a token, unless the server asks for none.
+fn security(scope: Option<Scope>) -> Value {
+    scope.map_or(json!([]), |scope| json!([{ SCHEME: [scope.name()] }, {}]))
+}
+
 impl Operation {
-    fn document(&self) -> Value {
+    fn document(&self, scope: Option<Scope>) -> Value {
         let example = example::of(self.id);
         let parameters = self.parameters.iter().map(|parameter| {
             let (name, _) = parameter.place();
@@ -100,8 +137,9 @@ impl Operation {
             "operationId": self.id,
             "tags": [self.tag],
             "summary": self.summary,
+            "security": security(scope),
             "parameters": parameters.collect::<Vec<_>>(),
-            "responses": self.responses(example),
+            "responses": self.responses(example, scope),
         });
         if !self.description.is_empty() {
             set(&mut document, "description", self.description);
@@ -121,17 +159,41 @@ impl Operation {
         document
     }
 
-    fn responses(&self, example: Example) -> Value {
+    /// Everything that it may be refused with, by status.
+    fn codes(&self, scope: Option<Scope>) -> Vec<Code> {
+        let mut codes: Vec<_> = self.codes.iter().chain(&ANY).copied().collect();
+        if self.path != LIVE {
+            codes.extend(BUT_LIVE);
+        }
+        if scope.is_some() {
+            codes.extend(GUARDED);
+            if self.method != "get" {
+                codes.push(CrossOrigin);
+            }
+        }
+        codes.sort_by_key(|code| self.status(*code));
+        codes
+    }
+
+    /// With which status it answers a code.
+    fn status(&self, code: Code) -> u16 {
+        match code {
+            NoSpace | Corruption if self.path == READY => Unavailable.status(),
+            _ => code.status(),
+        }
+    }
+
+    fn responses(&self, example: Example, scope: Option<Scope>) -> Value {
         let answers = self.answers.iter().map(|answer| {
             let example = example.answer(answer.status);
             (answer.status.to_string(), answer.document(example))
         });
         let mut responses: Map<_, _> = answers.collect();
-        let mut codes: Vec<_> = self.codes.iter().chain(&ANY).copied().collect();
-        codes.sort_by_key(|code| code.status());
-        for refused in codes.chunk_by(|one, next| one.status() == next.status()) {
+        let codes = self.codes(scope);
+        for refused in codes.chunk_by(|one, next| self.status(*one) == self.status(*next)) {
             if let Some(first) = refused.first() {
-                responses.insert(first.status().to_string(), problem(*first, refused));
+                let status = self.status(*first);
+                responses.insert(status.to_string(), problem(status, refused));
             }
         }
         Value::Object(responses)
@@ -187,12 +249,14 @@ fn headers(own: &[Header]) -> Value {
 }
 
 /// The refusals of one status.
-fn problem(first: Code, codes: &[Code]) -> Value {
+fn problem(status: u16, codes: &[Code]) -> Value {
     let lines = codes
         .iter()
         .map(|code| format!("`{}`: {}.", code.name(), code.title()));
     let names: Vec<_> = codes.iter().map(|code| code.name()).collect();
-    let own: &[Header] = if first.is_passing() {
+    let own: &[Header] = if codes.contains(&Unauthenticated) {
+        &[Header::Authenticate]
+    } else if codes.iter().all(|code| code.is_passing()) {
         &[Header::RetryAfter]
     } else {
         &[]
@@ -200,7 +264,7 @@ fn problem(first: Code, codes: &[Code]) -> Value {
     let narrowed = json!({
         "allOf": [
             reference("Problem"),
-            {"properties": {"code": {"enum": names}, "status": {"const": first.status()}}},
+            {"properties": {"code": {"enum": names}, "status": {"const": status}}},
         ],
     });
     json!({

@@ -48,6 +48,7 @@ fn render(document: &Value) -> String {
     for tag in list(document, "/tags") {
         section(&mut html, document, tag);
     }
+    schemes(&mut html, document);
     codes(&mut html, document);
     schemas(&mut html, document);
     html.push_str("</main>\n</body>\n</html>\n");
@@ -83,7 +84,7 @@ fn contents(html: &mut String, document: &Value) {
             );
         }
     }
-    html.push_str("<h2>Reference</h2>\n<a href=\"#codes\">Problems</a>\n<a href=\"#schemas\">Schemas</a>\n</nav>\n");
+    html.push_str("<h2>Reference</h2>\n<a href=\"#tokens\">Tokens</a>\n<a href=\"#codes\">Problems</a>\n<a href=\"#schemas\">Schemas</a>\n</nav>\n");
 }
 
 fn section(html: &mut String, document: &Value, tag: &Value) {
@@ -101,9 +102,20 @@ fn section(html: &mut String, document: &Value, tag: &Value) {
         );
         html.push_str(&prose(&format!("{}.", text(operation, "summary"))));
         html.push_str(&prose(text(operation, "description")));
+        html.push_str(&prose(&need(operation)));
         parameters(html, operation);
         request(html, path, operation);
         answers(html, operation);
+    }
+}
+
+/// What an operation needs, in words.
+fn need(operation: &Value) -> String {
+    match part(operation, "/security/0/bearer/0").as_str() {
+        Some(scope) => {
+            format!("It needs a token with the scope `{scope}`, where the server has tokens.")
+        }
+        None => "It needs no token.".to_owned(),
     }
 }
 
@@ -207,6 +219,17 @@ fn answers(html: &mut String, operation: &Value) {
         html,
         format_args!("<h4>Answers</h4>\n<table>\n{rows}</table>\n"),
     );
+}
+
+/// How clients say who they are.
+fn schemes(html: &mut String, document: &Value) {
+    html.push_str("<h2 id=\"tokens\">Tokens</h2>\n");
+    let schemes = part(document, "/components/securitySchemes");
+    for scheme in schemes.as_object().into_iter().flat_map(|all| all.values()) {
+        html.push_str(&prose(text(scheme, "description")));
+        let form = format!("authorization: Bearer {}", text(scheme, "bearerFormat"));
+        push(html, format_args!("<pre>{}</pre>\n", escape(&form)));
+    }
 }
 
 fn codes(html: &mut String, document: &Value) {

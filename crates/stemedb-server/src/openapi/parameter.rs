@@ -17,6 +17,7 @@ pub(super) enum Parameter {
     Predicate,
     Limit,
     Cursor,
+    Cursors,
     AsOf,
     MinSequence,
     IfNoneMatch,
@@ -34,6 +35,7 @@ pub(super) enum Parameter {
 pub(super) enum Header {
     RequestId,
     RetryAfter,
+    Authenticate,
     Location,
     Etag,
     Cache,
@@ -52,6 +54,7 @@ impl Parameter {
             Self::Predicate => ("predicate", "query"),
             Self::Limit => ("limit", "query"),
             Self::Cursor => ("cursor", "query"),
+            Self::Cursors => ("cursors", "query"),
             Self::AsOf => ("as_of", "query"),
             Self::MinSequence => ("min_sequence", "query"),
             Self::IfNoneMatch => ("if-none-match", "header"),
@@ -84,6 +87,7 @@ impl Parameter {
                 "default": PAGE_ITEMS_DEFAULT,
             }),
             Self::Cursor => json!({"type": "string", "pattern": "^([0-9a-f]{2})+$"}),
+            Self::Cursors => json!({"type": "boolean", "default": false}),
             Self::IfNoneMatch => json!({"type": "string"}),
             Self::AsOf | Self::MinSequence => sequence(),
             Self::Since | Self::LastEventId => json!({
@@ -118,6 +122,7 @@ impl Parameter {
             Self::Cursor => {
                 "Where the page begins: `next_cursor` of the page before it, of the same list."
             }
+            Self::Cursors => "Whether the page names the cursor of each item too.",
             Self::AsOf => "Only what had arrived by this sequence.",
             Self::MinSequence => {
                 "Waits, a few seconds at most, until this sequence can be read: that of a write is seen by the reads that name it."
@@ -154,9 +159,10 @@ impl Parameter {
 }
 
 impl Header {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::RequestId,
         Self::RetryAfter,
+        Self::Authenticate,
         Self::Location,
         Self::Etag,
         Self::Cache,
@@ -167,6 +173,7 @@ impl Header {
         match self {
             Self::RequestId => "x-request-id",
             Self::RetryAfter => "retry-after",
+            Self::Authenticate => "www-authenticate",
             Self::Location => "location",
             Self::Etag => "etag",
             Self::Cache => "cache-control",
@@ -184,6 +191,7 @@ impl Header {
                 "Seconds after which the same request may succeed.",
                 json!({"type": "integer", "minimum": RETRY_AFTER_SECONDS}),
             ),
+            Self::Authenticate => ("How to say who asks.", json!({"const": "Bearer"})),
             Self::Location => (
                 "Where the record is read.",
                 json!({"type": "string", "pattern": "^/v1/records/[0-9a-f]{64}$"}),

@@ -41,6 +41,7 @@ pub(super) fn all() -> Map<String, Value> {
         ("Problem", "/properties/errors", ERRORS_LISTED_MAX),
         ("Receipts", "/properties/results", ARRAY_RECORDS_MAX),
         ("VotePage", "/properties/items", PAGE_ITEMS_MAX),
+        ("VotePage", "/properties/cursors", PAGE_ITEMS_MAX),
     ] {
         if let Some(list) = schemas
             .get_mut(name)
@@ -143,6 +144,12 @@ fn pages(schemas: &mut Map<String, Value>) {
                 "next_cursor": {
                     "type": ["string", "null"],
                     "description": "What goes on behind them, as the parameter `cursor`; `null` at the end of the list.",
+                },
+                "cursors": {
+                    "type": "array",
+                    "description": "What goes on behind each of the items, in their order; where `cursors` asked for it.",
+                    "items": {"type": "string"},
+                    "maxItems": PAGE_ITEMS_MAX,
                 },
             },
         });

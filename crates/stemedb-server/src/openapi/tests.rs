@@ -17,6 +17,8 @@ use tower::ServiceExt as _;
 use super::json;
 use super::operation::{ALL, Operation};
 use super::page::encoded;
+use crate::route::Need;
+use crate::token::{NewToken, Scope, TokenFile};
 use crate::wire::{
     BulkLine, Chain, Code, Head, Page, Quarantined, Readiness, Receipt, Receipts, Segments, Stats,
     StoredRecord, SubjectCount, VotePage,
@@ -55,9 +57,59 @@ fn write_file(path: &Path, text: &str) {
 
 #[test]
 fn routes_and_documented_paths_are_the_same() {
-    let routes: BTreeSet<_> = crate::route::paths().into_iter().collect();
-    let documented: BTreeSet<_> = ALL.iter().map(|row| row.path).collect();
+    let needs = crate::route::needs();
+    let routes: BTreeSet<_> = needs.iter().map(|need| (need.path, need.method)).collect();
+    let documented: BTreeSet<_> = ALL.iter().map(|row| (row.path, row.method)).collect();
     assert_eq!(routes, documented);
+    assert_eq!(routes.len(), needs.len());
+}
+
+/// Asks for each operation without a token and with one of each scope: who is let in is who the document says.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_document_says_of_tokens_is_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let (database, _) = served(&directory);
+    let file = TokenFile::of(database.directory());
+    let tokens = Scope::ALL.map(|scope| {
+        let new = NewToken {
+            name: "test".to_owned(),
+            scopes: vec![scope],
+            days: None,
+        };
+        (scope, file.create(new).unwrap().1)
+    });
+    let service = service(database, &Settings::default()).unwrap();
+    let document: Value = serde_json::from_str(json()).unwrap();
+    for row in ALL {
+        let operation = &document["paths"][row.path][row.method];
+        let needed = operation["security"][0]["bearer"][0].as_str();
+        for status in ["401", "403", "421"] {
+            let is_told = operation["responses"].get(status).is_some();
+            assert_eq!(is_told, needed.is_some(), "{} {status}", row.id);
+        }
+        let uri = format!("{}?unknown=1", row.path.replace(['{', '}'], ""));
+        let status_with = async |token: Option<&str>| {
+            let request = Request::builder().method(row.method.to_uppercase().as_str());
+            let request = match token {
+                Some(token) => request.header("authorization", format!("Bearer {token}")),
+                None => request,
+            };
+            let request = request.uri(&uri).body(Body::empty()).unwrap();
+            service.router().oneshot(request).await.unwrap().status()
+        };
+        assert_eq!(
+            status_with(None).await == 401,
+            needed.is_some(),
+            "{}",
+            row.id
+        );
+        for (scope, secret) in &tokens {
+            let is_refused = status_with(Some(secret.reveal())).await == 403;
+            let is_enough =
+                *scope == Scope::Admin || needed.is_none_or(|name| name == scope.name());
+            assert_eq!(is_refused, !is_enough, "{} with {scope}", row.id);
+        }
+    }
 }
 
 /// A new database behind its service.
@@ -90,7 +142,7 @@ async fn ask(router: Router, method: &str, uri: &str, body: &str) -> (u16, Optio
 async fn methods_of_routes_and_documented_ones_are_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let (_database, service) = served(&directory);
-    for path in crate::route::paths() {
+    for Need { path, .. } in crate::route::needs() {
         let uri = path.replace(['{', '}'], "");
         let (_, allowed, text) = ask(service.router(), "TRACE", &uri, "").await;
         let allowed = allowed.expect(&text).to_lowercase();

@@ -1,6 +1,6 @@
 use stemedb::{Listed, Listing, PageCursor};
 
-use super::{PAGE_BYTES_MAX, Page};
+use super::{Cursors, Extent, PAGE_BYTES_MAX, Page};
 use crate::wire;
 
 fn listing(items: Vec<String>) -> Listing<String> {
@@ -11,9 +11,16 @@ fn listing(items: Vec<String>) -> Listing<String> {
     }))
 }
 
+const fn extent(items_max: usize) -> Extent {
+    Extent {
+        items_max,
+        cursors: Cursors::OfNext,
+    }
+}
+
 fn page(items: &[&str], limit: usize) -> wire::Page<String> {
     let items = items.iter().map(ToString::to_string).collect();
-    let page = Page::write(listing(items), limit, |item| item).unwrap();
+    let page = Page::write(listing(items), extent(limit), |item| item).unwrap();
     serde_json::from_slice(&page.into_json()).unwrap()
 }
 
@@ -37,7 +44,23 @@ fn a_page_ends_when_it_is_long_and_holds_one_item_at_least() {
 
 #[test]
 fn fields_stand_behind_the_items() {
-    let page = Page::write(listing(Vec::new()), 1, |item| item).unwrap();
+    let page = Page::write(listing(Vec::new()), extent(1), |item| item).unwrap();
     let json = page.with("totals", &7).unwrap().into_json();
     assert_eq!(json, br#"{"items":[],"next_cursor":null,"totals":7}"#);
+}
+
+#[test]
+fn each_item_has_its_cursor_where_that_is_asked_for() {
+    let items = || listing(["a", "b", "c"].map(str::to_owned).into());
+    let wanted = Extent {
+        cursors: Cursors::OfEach,
+        ..extent(2)
+    };
+    let json = Page::write(items(), wanted, |item| item).unwrap();
+    let page: wire::Page<String> = serde_json::from_slice(&json.into_json()).unwrap();
+    assert_eq!(
+        (page.items.len(), page.cursors),
+        (2, vec!["01".into(), "02".into()])
+    );
+    assert_eq!(page.next_cursor.as_deref(), Some("02"));
 }

@@ -54,3 +54,22 @@ fn what_passes_says_when_to_come_back() {
     assert!(!response.headers().contains_key("retry-after"));
     assert_eq!(response.headers()["cache-control"], "no-store");
 }
+
+#[test]
+fn a_full_disk_has_a_code_of_its_own_whatever_was_asked() {
+    let full = || stemedb_wal::AppendError::NoSpace {
+        path: "place/wal".into(),
+    };
+    for asked in [Asked::Read, Asked::Write] {
+        let problem = Problem::of(&full().into(), asked);
+        assert_eq!((problem.code, problem.status), (Code::NoSpace, 507));
+        assert!(problem.detail.contains("make room"), "{}", problem.detail);
+        assert!(!problem.detail.contains("place"), "{}", problem.detail);
+    }
+    let response = render(
+        Problem::of(&full().into(), Asked::Write).into_response(),
+        HeaderValue::from_static("one"),
+    );
+    assert_eq!(response.status(), 507);
+    assert!(!response.headers().contains_key("retry-after"));
+}

@@ -1,6 +1,7 @@
 use axum::http::Uri;
 
 use super::{LIST, Query, decode};
+use crate::page::Cursors;
 use crate::wire::Code;
 
 fn query(text: &str) -> Result<Query, (Code, String)> {
@@ -15,7 +16,7 @@ fn unknown_and_repeated_parameters_are_refused() {
     assert_eq!(code, Code::BadQuery);
     assert_eq!(
         detail,
-        "offset: unknown parameter; known are limit, cursor, as_of, min_sequence"
+        "offset: unknown parameter; known are limit, cursor, cursors, as_of, min_sequence"
     );
     assert_eq!(refused("limit=1&limit=1").1, "limit: given twice");
     assert_eq!(refused("li%6Dit=1&limit=1").1, "limit: given twice");
@@ -39,10 +40,22 @@ fn limits_and_sequences_are_plain_numbers_in_their_range() {
             "{text}"
         );
     }
-    assert_eq!(query("limit=1000").unwrap().limit().unwrap(), 1000);
-    assert_eq!(query("").unwrap().limit().unwrap(), 100);
+    let items_max = |text| query(text).unwrap().limit().unwrap().items_max;
+    assert_eq!(items_max("limit=1000"), 1000);
+    assert_eq!(items_max(""), 100);
     let at = query("as_of=3&min_sequence=5").unwrap().at().unwrap();
     assert_eq!(at.wanted().map(stemedb::Sequence::get), Some(5));
+}
+
+#[test]
+fn cursors_are_asked_for_in_one_way() {
+    let cursors = |text| query(text).unwrap().limit().map(|extent| extent.cursors);
+    assert_eq!(cursors("cursors=true").unwrap(), Cursors::OfEach);
+    assert_eq!(cursors("cursors=false").unwrap(), Cursors::OfNext);
+    assert_eq!(cursors("").unwrap(), Cursors::OfNext);
+    for text in ["cursors", "cursors=1", "cursors=TRUE"] {
+        assert!(cursors(text).is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ use axum::{
     response::Response,
 };
 
+use crate::auth::Caller;
 use crate::inlet::Inlet;
 use crate::outlet::outlet;
 use crate::problem::Problem;
@@ -43,6 +44,7 @@ const ACCEPTED: [&str; 2] = [NDJSON, "application/jsonl"];
 pub(super) async fn post(
     State(shared): State<Arc<Shared>>,
     Extension(request_id): Extension<RequestId>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
     Query::of(request.uri(), &[])?;
@@ -67,6 +69,7 @@ pub(super) async fn post(
     let upload = Upload {
         shared,
         request_id,
+        caller,
         outlet,
         place,
     };

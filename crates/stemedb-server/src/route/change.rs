@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
     response::Response,
 };
 use stemedb::Sequence;
 
+use crate::auth::Caller;
 use crate::outlet::outlet;
 use crate::problem::{Asked, Problem};
 use crate::query::{FEED, Query, bad, past};
@@ -29,6 +31,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// `GET /v1/changes`.
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -50,10 +53,12 @@ pub(super) async fn get(
     let (outlet, body) = outlet(shared.settings.stall_seconds_max);
     let feed = Feed {
         shared,
+        caller,
         outlet,
         form,
         filter,
         until,
+        given: since,
         upto: since,
         applied: since,
     };

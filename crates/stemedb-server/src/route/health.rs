@@ -10,7 +10,7 @@ use axum::{
 use stemedb::{Health, Page, RecordId};
 
 use super::json;
-use crate::problem::{Asked, Problem};
+use crate::problem::{Asked, Problem, code_of};
 use crate::query::{At, Query};
 use crate::state::Shared;
 use crate::wire::{Code, Readiness};
@@ -34,20 +34,20 @@ pub(super) async fn ready(
         let first = view.epochs(&Page::default()).map_err(failed)?.next();
         first.transpose().map_err(failed)
     });
-    read.await?;
+    read.await.map_err(unready)?;
     if !shared.intake.is_open() {
-        return Err(not_ready("no records are taken any more", None));
+        let detail = "no records are taken any more; start the server again";
+        return Err(Problem::new(Code::Unavailable, detail));
     }
     match shared.database.health() {
         Health::Good => answer("ready", None),
         Health::Stalled(stall) => answer("stalled", Some(stall.text)),
-        Health::NotWritable(error) => {
-            Err(not_ready("no records are accepted any more", Some(&error)))
-        }
-        Health::NotApplying(error) => {
-            Err(not_ready("records are not applied any more", Some(&error)))
-        }
-        _ => Err(not_ready("the database is not well", None)),
+        Health::NotWritable(error) => Err(not_ready("no records are accepted any more", &error)),
+        Health::NotApplying(error) => Err(not_ready("records are not applied any more", &error)),
+        _ => Err(Problem::new(
+            Code::Unavailable,
+            "the database is not well; start the server again",
+        )),
     }
 }
 
@@ -56,13 +56,57 @@ fn answer(status: &str, detail: Option<String>) -> Result<Response, Problem> {
     json(StatusCode::OK, &Readiness { status, detail })
 }
 
-fn not_ready(reason: &str, error: Option<&stemedb::Error>) -> Problem {
-    let mut detail = reason.to_owned();
-    if let Some(error) = error {
-        tracing::error!(error = crate::problem::chain(error), reason);
-        if let Some(advice) = error.advice() {
-            detail = format!("{detail}; {advice}");
-        }
+/// Why nothing more is accepted or applied, and what whoever runs the server is to do: the handle of the database is of no more use.
+fn not_ready(reason: &str, error: &stemedb::Error) -> Problem {
+    tracing::error!(error = crate::problem::chain(error), reason);
+    let code = code_of(error, Asked::Read);
+    let step = if code == Code::NoSpace {
+        "the disk is full: make room, and start the server again"
+    } else {
+        "what was acknowledged is in the journal: see the log for the cause, mend it, and start the server again"
+    };
+    unready(Problem::new(code, format!("{reason}; {step}")))
+}
+
+/// Whoever asks for readiness looks at the status alone, and may try again.
+fn unready(problem: Problem) -> Problem {
+    match problem.code {
+        Code::NoSpace | Code::Corruption => Problem {
+            status: Code::Unavailable.status(),
+            ..problem
+        },
+        _ => problem,
     }
-    Problem::new(Code::Unavailable, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use stemedb_wal::AppendError;
+
+    use super::not_ready;
+    use crate::wire::Code;
+
+    #[test]
+    fn a_full_disk_and_a_poisoned_journal_say_what_to_do() {
+        let path = std::path::PathBuf::from("data/wal");
+        let full = AppendError::NoSpace { path: path.clone() };
+        let full = not_ready("no", &full.into());
+        assert_eq!((full.code, full.status), (Code::NoSpace, 503));
+        assert!(
+            full.detail
+                .contains("make room, and start the server again")
+        );
+        let poisoned = AppendError::Poisoned {
+            operation: "sync",
+            path,
+            source: Arc::new(io::Error::other("broken")),
+        };
+        let poisoned = not_ready("no", &poisoned.into());
+        assert_eq!((poisoned.code, poisoned.status), (Code::Unavailable, 503));
+        assert!(poisoned.detail.contains("start the server again"));
+        assert!(!poisoned.detail.contains("data"), "{}", poisoned.detail);
+    }
 }

@@ -6,11 +6,10 @@ use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
-    routing::MethodRouter,
 };
 use stemedb::{Record, RecordId, Stored};
 
-use super::json;
+use super::{Way, json};
 use crate::body::{Form, JsonBody, Records, prepare};
 use crate::intake::NotTaken;
 use crate::limits::{BODY_BYTES_INLINE_MAX, ERRORS_LISTED_MAX};
@@ -26,8 +25,8 @@ const FOREVER: HeaderValue = HeaderValue::from_static("max-age=31536000, immutab
 type Answer = Result<Response, Problem>;
 
 /// `POST` of records of one type: `/v1/assertions`, `/v1/votes`, `/v1/epochs`.
-pub(super) fn post_of(type_name: &'static str) -> MethodRouter<Arc<Shared>> {
-    axum::routing::post(
+pub(super) fn post_of(type_name: &'static str) -> Way {
+    super::post(
         async move |State(shared): State<Arc<Shared>>, uri: Uri, body: JsonBody| {
             post(&shared, &uri, body, type_name).await
         },

@@ -20,20 +20,18 @@ pub(super) async fn stats(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    json(StatusCode::OK, &Stats::from(&read(&shared, &uri).await?))
-}
-
-/// `GET /v1/journal/head`.
-pub(super) async fn head(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
-    json(StatusCode::OK, &Head::from(read(&shared, &uri).await?))
-}
-
-async fn read(shared: &Arc<Shared>, uri: &Uri) -> Result<stemedb::Stats, Problem> {
-    Query::of(uri, &[])?;
+    Query::of(&uri, &[])?;
     let database = Arc::clone(&shared.database);
     let read = move || {
         let stats = database.stats();
         stats.map_err(|error| Problem::of(&error, Asked::Read))
     };
-    block(&shared.reads, read).await
+    let stats = block(&shared.reads, read).await?;
+    json(StatusCode::OK, &Stats::from(&stats))
+}
+
+/// `GET /v1/journal/head`.
+pub(super) async fn head(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
+    Query::of(&uri, &[])?;
+    json(StatusCode::OK, &Head::from(shared.database.head()))
 }

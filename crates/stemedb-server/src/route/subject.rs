@@ -15,8 +15,22 @@ use crate::query::{PathSubject, Query, cannot_list};
 use crate::state::Shared;
 use crate::wire::{StoredRecord, SubjectCount};
 
-const SUBJECTS: [&str; 5] = ["prefix", "limit", "cursor", "as_of", "min_sequence"];
-const ASSERTIONS: [&str; 5] = ["predicate", "limit", "cursor", "as_of", "min_sequence"];
+const SUBJECTS: [&str; 6] = [
+    "prefix",
+    "limit",
+    "cursor",
+    "cursors",
+    "as_of",
+    "min_sequence",
+];
+const ASSERTIONS: [&str; 6] = [
+    "predicate",
+    "limit",
+    "cursor",
+    "cursors",
+    "as_of",
+    "min_sequence",
+];
 
 /// `GET /v1/subjects`.
 pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {

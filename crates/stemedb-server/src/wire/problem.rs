@@ -79,6 +79,8 @@ pub enum Code {
     ShuttingDown,
     /// The database or the disk cannot serve now.
     Unavailable,
+    /// The disk is full, or a quota used up. Whoever runs the server has to make room and start it again.
+    NoSpace,
     /// What is stored does not verify.
     Corruption,
     /// A failure of this program.
@@ -87,7 +89,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::InvalidJson,
         Self::InvalidRecord,
         Self::BodyTooLarge,
@@ -109,6 +111,7 @@ impl Code {
         Self::RequestTimeout,
         Self::ShuttingDown,
         Self::Unavailable,
+        Self::NoSpace,
         Self::Corruption,
         Self::Internal,
     ];
@@ -119,7 +122,7 @@ impl Code {
         self.row().0
     }
 
-    /// The status of an answer with it.
+    /// The status of an answer with it; readiness is refused with 503, whatever the code.
     #[must_use]
     pub const fn status(self) -> u16 {
         self.row().1
@@ -168,6 +171,7 @@ impl Code {
             Self::RequestTimeout => ("request_timeout", 503, "The request took too long"),
             Self::ShuttingDown => ("shutting_down", 503, "The server is shutting down"),
             Self::Unavailable => ("unavailable", 503, "The database cannot serve now"),
+            Self::NoSpace => ("no_space", 507, "The disk is full"),
             Self::Corruption => ("corruption", 500, "What is stored does not verify"),
             Self::Internal => ("internal", 500, "An internal failure"),
         }

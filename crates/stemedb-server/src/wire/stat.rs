@@ -90,12 +90,12 @@ impl From<&stemedb::Stats> for Stats {
     }
 }
 
-impl From<stemedb::Stats> for Head {
-    fn from(stats: stemedb::Stats) -> Self {
+impl From<stemedb::JournalHead> for Head {
+    fn from(head: stemedb::JournalHead) -> Self {
         Self {
-            journal: stats.journal.id,
-            sequence: stats.durable_sequence,
-            hash: stats.journal.head_hash,
+            journal: head.journal,
+            sequence: head.sequence,
+            hash: head.hash,
         }
     }
 }

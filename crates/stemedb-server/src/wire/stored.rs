@@ -76,6 +76,9 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// What goes on behind them, as the parameter `cursor`; `null` at the end of the list.
     pub next_cursor: Option<String>,
+    /// What goes on behind each of the items, in their order; where `cursors` asked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cursors: Vec<String>,
 }
 
 /// A part of the votes on an assertion.
@@ -86,6 +89,9 @@ pub struct VotePage {
     pub items: Vec<StoredRecord>,
     /// What goes on behind them, as the parameter `cursor`; `null` at the end of the list.
     pub next_cursor: Option<String>,
+    /// What goes on behind each of the items, in their order; where `cursors` asked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cursors: Vec<String>,
     /// Sums over all votes on the assertion, whatever the page.
     pub totals: VoteTotals,
 }

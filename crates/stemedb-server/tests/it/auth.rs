@@ -108,9 +108,10 @@ async fn no_route_is_open_but_those_for_health() {
     let gets = ROUTES.iter().filter(|(method, ..)| *method != "HEAD");
     assert_eq!(added.iter().sum::<usize>(), gets.count());
     assert_eq!(source.matches("\n        .open(").count(), 4);
-    // `open` is the only one who adds a route, and `needs` the only other one who asks it to.
+    // Only these four add a route, and each says what it needs.
     assert_eq!(source.matches(".route(").count(), 1);
-    assert_eq!(source.matches("self.open(").count(), 1);
+    assert_eq!(source.matches("self.add(").count(), 4);
+    assert_eq!(source.matches(", None)").count(), 1);
     for (method, path, _) in ROUTES {
         send(&home, method, path, None).await.ok(401);
     }

@@ -354,7 +354,8 @@ async fn a_client_that_does_not_read_is_not_read_from_and_is_cut_off() {
         answer.problem(Code::Unavailable);
         assert_eq!(answer.header("retry-after"), "1");
         refused += 1;
-        assert!(refused < 10_000);
+        // The clock runs ahead of the disk, which stands behind this one too.
+        assert!(refused < 1_000_000);
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert!(refused > 0 && other.end.end);

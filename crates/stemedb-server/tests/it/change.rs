@@ -9,12 +9,16 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use stemedb::{Record, Sequence};
 use stemedb_server::Settings;
+use stemedb_server::token::{NewToken, Scope, TokenFile};
 use stemedb_server::wire::{ChangeEnd, ChangeLine, Code, Heartbeat, StoredRecord};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt as _;
 
 use crate::support::{Home, ask, claim, post, request};
+
+/// No test waits longer than this for one thing.
+const LIMIT: Duration = Duration::from_mins(1);
 
 const EVENTS: (&str, &str) = ("accept", "text/event-stream");
 
@@ -408,4 +412,89 @@ async fn other_methods_are_refused() {
     home.get("/v1/records")
         .await
         .problem(Code::MethodNotAllowed);
+}
+
+/// A home that needs a token, one with this scope, and what revokes it.
+fn closed(scope: Scope) -> (Home, String, impl FnOnce()) {
+    let home = Home::new();
+    let file = TokenFile::of(home.path());
+    let new = NewToken {
+        name: "test".to_owned(),
+        scopes: vec![scope],
+        days: None,
+    };
+    let (token, secret) = file.create(new).unwrap();
+    home.service.require_tokens();
+    let field = format!("Bearer {}", secret.reveal());
+    (home, field, move || drop(file.revoke(&token.id).unwrap()))
+}
+
+/// Opens it as soon as the server has seen the token.
+async fn open_with(home: &Home, path: &str, field: &str) -> Feed {
+    let headers = [("authorization", field)];
+    for _ in 0..3000 {
+        if home.get_with("/v1/stats", &headers).await.status == 200 {
+            return open(home.service.router(), path, &headers).await;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the token is never seen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_ends_when_its_token_is_revoked() {
+    let (home, field, revoke) = closed(Scope::Read);
+    let record = Record::from_json(
+        br#"{"type":"assertion","subject":"a","predicate":"p","object":1,"agent":"x"}"#,
+    );
+    home.database.add(record.unwrap()).unwrap();
+    let mut feed = open_with(&home, "/v1/changes", &field).await;
+    assert_eq!(feed.sequences(1).await, [1]);
+    revoke();
+    let end = loop {
+        match timeout(LIMIT, feed.line()).await.unwrap() {
+            ChangeLine::End(end) => break end,
+            ChangeLine::Heartbeat(_) => {}
+            other @ ChangeLine::Record(_) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        (end.reason, end.next_since),
+        (Some(Code::Unauthenticated), 1)
+    );
+    assert!(feed.try_next().await.is_none());
+}
+
+/// Whoever reads nothing is given no more of what waits, and is not told to go on behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_ends_with_a_batch_in_hand_names_the_place_before_it() {
+    let (home, field, revoke) = closed(Scope::Read);
+    let quote = "q".repeat(60_000);
+    let records = (0..400).map(|number| {
+        let mut claim = claim("s", "p", number);
+        claim["type"] = "assertion".into();
+        claim["quote"] = quote.as_str().into();
+        Record::from_json(claim.to_string().as_bytes()).unwrap()
+    });
+    home.database.ingest(records);
+    home.settle();
+    let mut feed = open_with(&home, "/v1/changes", &field).await;
+    let first = feed.sequences(1).await;
+    assert_eq!(first, [1]);
+    revoke();
+    // It has room for a few batches only, and waits for a reader when it hears of it.
+    sleep(Duration::from_secs(4)).await;
+    let mut last = 1;
+    let end = loop {
+        match timeout(LIMIT, feed.line()).await.unwrap() {
+            ChangeLine::Record(record) => last = record.sequence.get(),
+            ChangeLine::Heartbeat(_) => {}
+            ChangeLine::End(end) => break end,
+        }
+    };
+    assert_eq!(
+        (end.reason, end.next_since),
+        (Some(Code::Unauthenticated), last)
+    );
+    assert!(last < 400, "it was given everything");
 }

@@ -81,7 +81,10 @@ async fn silence_is_ended_sooner_before_the_first_request_than_behind_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_cut_off_and_one_that_reads_slowly_is_not() {
-    let home = home(|settings| settings.write_stall_seconds_max = 30);
+    let home = home(|settings| {
+        settings.write_stall_seconds_max = 30;
+        settings.answer_bytes_per_second_min = 1;
+    });
     let begun = Instant::now();
     let (mut deaf, answering) = pipe(&home, 100);
     deaf.send(LIVE).await;
@@ -98,6 +101,66 @@ async fn a_client_that_does_not_read_is_cut_off_and_one_that_reads_slowly_is_not
         answer.extend(&piece[..read.unwrap()]);
     }
     assert!(begun.elapsed().as_secs() > 60);
+}
+
+/// It took a byte within every limit on silence, and so held its answer for as long as it liked.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_a_byte_now_and_then_is_cut_off() {
+    let home = home(|settings| {
+        settings.write_stall_seconds_max = 30;
+        settings.answer_bytes_per_second_min = 10;
+    });
+    let begun = Instant::now();
+    let (mut sly, answering) = pipe(&home, 1);
+    sly.send(LIVE).await;
+    let mut taken = 0;
+    while !answering.is_finished() {
+        sleep(10 * SECOND).await;
+        taken += tokio::io::AsyncReadExt::read(&mut sly.0, &mut [0])
+            .await
+            .unwrap();
+    }
+    answering.await.unwrap();
+    assert!(taken < 5, "{taken}");
+    assert!((30..=40).contains(&begun.elapsed().as_secs()));
+
+    let begun = Instant::now();
+    let (mut steady, _) = pipe(&home, 1);
+    steady.send(LIVE).await;
+    let mut answer = Vec::new();
+    while !answer.ends_with(br#"{"status":"live"}"#) {
+        sleep(SECOND / 11).await;
+        let mut byte = [0];
+        tokio::io::AsyncReadExt::read_exact(&mut steady.0, &mut byte)
+            .await
+            .unwrap();
+        answer.extend(byte);
+    }
+    assert!(begun.elapsed().as_secs() < 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_with_nothing_to_send_is_not_cut_off_for_taking_nothing() {
+    let home = home(|settings| {
+        settings.write_stall_seconds_max = 2;
+        settings.answer_bytes_per_second_min = 1 << 20;
+        settings.heartbeat_seconds = 100;
+    });
+    let (mut feed, answering) = pipe(&home, 1 << 16);
+    feed.send("GET /v1/changes HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    let begun = Instant::now();
+    let mut text: Vec<u8> = Vec::new();
+    while text.windows(9).filter(|part| *part == b"heartbeat").count() < 3 {
+        let mut piece = [0; 1000];
+        let read = tokio::io::AsyncReadExt::read(&mut feed.0, &mut piece)
+            .await
+            .unwrap();
+        assert!(read > 0, "it ended");
+        text.extend(&piece[..read]);
+    }
+    assert!(begun.elapsed().as_secs() >= 300);
+    assert!(!answering.is_finished());
 }
 
 #[tokio::test(start_paused = true)]

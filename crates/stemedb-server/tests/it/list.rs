@@ -26,11 +26,19 @@ async fn all(home: &Home, path: &str, limit: usize) -> Vec<u64> {
     let mut sequences = Vec::new();
     let mut next = format!("{path}&limit={limit}");
     loop {
-        let Page { items, next_cursor } = page(home, &next).await;
+        let Page {
+            items,
+            next_cursor,
+            cursors,
+        } = page(home, &format!("{next}&cursors=true")).await;
+        assert_eq!(cursors.len(), items.len());
         assert!(items.len() <= limit);
         sequences.extend(items.iter().map(|item| item.sequence.get()));
         match next_cursor {
-            Some(cursor) => next = format!("{path}&limit={limit}&cursor={cursor}"),
+            Some(cursor) => {
+                assert_eq!(cursors.last(), Some(&cursor));
+                next = format!("{path}&limit={limit}&cursor={cursor}");
+            }
             None => return sequences,
         }
     }

@@ -87,6 +87,34 @@ async fn counts_are_those_of_what_was_done() {
     assert_eq!(seen.value("stemedb_build_info", &version), 1);
 }
 
+fn upload(kind: &[(&str, &str)], body: &str) -> axum::http::Request<Body> {
+    let mut headers = vec![("content-type", "application/x-ndjson")];
+    headers.extend(kind);
+    request("POST", "/v1/records", &headers, body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_in_an_upload_counts_as_it_does_in_single_requests() {
+    let home = Home::new();
+    let mut line = claim("s", "p", 1);
+    line["type"] = "assertion".into();
+    let body = format!("{line}\n{{}}\n{line}\n{{\n[]\n");
+    ask(home.service.router(), upload(&[], &body)).await.ok(200);
+    let gzip = [("content-encoding", "gzip")];
+    let broken = ask(home.service.router(), upload(&gzip, "no gzip")).await;
+    assert!(broken.ok(200).text.contains("invalid_encoding"));
+    let seen = scrape(&home).await;
+    let outcome = |outcome| {
+        let name = "stemedb_submitted_records_total";
+        seen.value(name, &[("outcome", outcome)])
+    };
+    let outcomes = ["stored", "duplicate", "rejected", "failed"].map(outcome);
+    assert_eq!(outcomes, [1, 1, 3, 0]);
+    let problems = |code| seen.value("stemedb_http_problems_total", &[("code", code)]);
+    assert_eq!(problems("invalid_encoding"), 1);
+    assert_eq!(problems("invalid_record"), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_scrape_says_is_what_is_documented() {
     let home = Home::new();

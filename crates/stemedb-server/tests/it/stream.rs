@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use stemedb::Database;
+use stemedb::{Database, Sequence};
 use stemedb_server::Settings;
-use stemedb_server::wire::{BulkEnd, BulkLine, BulkResult, ChangeLine, Fate};
+use stemedb_server::token::{NewToken, Scope, TokenFile};
+use stemedb_server::wire::{BulkEnd, BulkLine, BulkResult, ChangeLine, Code, Fate};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -152,6 +153,9 @@ async fn what_a_client_was_told_before_it_vanished_is_there() {
     upload.chunk(line(6).trim_end()).await;
     drop(upload);
     let (database, _directory) = stop(running).await;
+    // What was told is durable, and can be read a moment later.
+    let last = Sequence::new(5).unwrap();
+    database.wait_applied(last).wait().unwrap();
     let view = database.view().unwrap();
     for id in told {
         assert!(view.get(id).unwrap().is_some());
@@ -240,6 +244,40 @@ async fn a_feed_gives_what_comes_until_the_server_ends() {
     assert_eq!(end.next_since, 3);
     // The end of the body, and of the connection.
     assert_eq!(feed.rest().await.trim(), "0");
+    drop(upload);
+    drop(stop(running).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_ends_when_its_token_is_revoked() {
+    let running = start(&Settings::default()).await;
+    let file = TokenFile::of(running.database.directory());
+    let new = NewToken {
+        name: "test".to_owned(),
+        scopes: vec![Scope::Write],
+        days: None,
+    };
+    let (token, secret) = file.create(new).unwrap();
+    let head = format!(
+        "POST /v1/records HTTP/1.1\nauthorization: Bearer {}\ncontent-type: application/x-ndjson\ntransfer-encoding: chunked",
+        secret.reveal()
+    );
+    // The server may not have seen the token yet; then it needs none.
+    let mut upload = Connection::open(&running, &head).await;
+    upload.head(200).await;
+    upload.chunk(&line(1)).await;
+    let first: BulkResult = serde_json::from_value(upload.json().await).unwrap();
+    assert_eq!(first.line, 1);
+    file.revoke(&token.id).unwrap();
+    let end: BulkEnd = serde_json::from_value(upload.json().await).unwrap();
+    assert!(!end.end && end.stored == 1, "{end:?}");
+    let problem = end.problem.unwrap();
+    assert_eq!(problem.code, Code::Unauthenticated);
+    assert!(
+        problem.detail.contains("were not stored"),
+        "{}",
+        problem.detail
+    );
     drop(upload);
     drop(stop(running).await);
 }

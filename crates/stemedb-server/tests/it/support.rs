@@ -1,6 +1,6 @@
 //! A database and its service in a directory of their own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
@@ -52,6 +52,28 @@ impl Home {
         let database = Arc::new(database);
         Self {
             service: service(Arc::clone(&database), settings).unwrap(),
+            database,
+            directory,
+        }
+    }
+
+    /// A database whose journal lies in `journal`, which is a directory somewhere else.
+    pub(crate) fn with_journal_in(journal: &Path) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        let wal = journal.join("wal");
+        std::fs::create_dir_all(&wal).unwrap();
+        let creating = Database::builder().create(Create::IfMissing);
+        creating.clone().open(&path).unwrap().close().unwrap();
+        for file in std::fs::read_dir(path.join("wal")).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), wal.join(file.file_name())).unwrap();
+        }
+        std::fs::remove_dir_all(path.join("wal")).unwrap();
+        std::os::unix::fs::symlink(&wal, path.join("wal")).unwrap();
+        let database = Arc::new(creating.open(path).unwrap());
+        Self {
+            service: service(Arc::clone(&database), &Settings::default()).unwrap(),
             database,
             directory,
         }

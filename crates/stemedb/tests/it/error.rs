@@ -70,3 +70,45 @@ fn errors_are_shared_between_threads_and_cloned() {
     check(&error);
     assert_eq!(error.clone().to_string(), error.to_string());
 }
+
+/// Operating systems say it in two ways, and the journal and the engines pass it on in theirs.
+#[test]
+fn a_full_disk_is_known_wherever_it_was_met() {
+    use std::io::{self, ErrorKind as Io};
+    use std::sync::Arc;
+    use stemedb_wal::AppendError;
+
+    let unknown = |kind: Io| AppendError::Unknown {
+        operation: "sync",
+        path: "wal".into(),
+        source: Arc::new(io::Error::from(kind)),
+    };
+    let refused = AppendError::NoSpace { path: "wal".into() };
+    let of_journal = stemedb_wal::Error::Append(refused.clone());
+    let failed = |kind: Io| {
+        stemedb::Error::from(stemedb_wal::Error::Io {
+            operation: "write",
+            path: "wal".into(),
+            offset: None,
+            source: kind.into(),
+        })
+    };
+    for full in [
+        refused.into(),
+        of_journal.into(),
+        unknown(Io::StorageFull).into(),
+        unknown(Io::QuotaExceeded).into(),
+        failed(Io::StorageFull),
+        failed(Io::QuotaExceeded),
+    ] {
+        assert!(full.is_no_space(), "{full:?}");
+        assert!(full.advice().unwrap().contains("make room"), "{full:?}");
+    }
+    for other in [
+        unknown(Io::Other).into(),
+        failed(Io::PermissionDenied),
+        stemedb::Error::from(AppendError::Closed),
+    ] {
+        assert!(!other.is_no_space(), "{other:?}");
+    }
+}

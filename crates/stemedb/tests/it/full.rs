@@ -76,6 +76,7 @@ fn a_copy_without_room_says_that_its_directory_is_of_no_use() {
     let salvaged = disk.path().join("salvaged");
     let of_salvage = refused(salvage(place.path(), &salvaged), ErrorKind::Unavailable);
     for error in [of_snapshot, of_salvage] {
+        assert!(error.is_no_space(), "{error:?}");
         let advice = error.advice().unwrap();
         assert!(
             advice.contains("make room") && advice.contains("name another"),

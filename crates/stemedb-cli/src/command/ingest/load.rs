@@ -18,7 +18,7 @@ use std::{
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use stemedb::ndjson::Chunk;
-use stemedb::{Database, Receipt, RecordType, Sequence, Status, Submission};
+use stemedb::{RecordId, RecordType, Sequence, Status};
 
 use super::{
     Tally,
@@ -26,14 +26,13 @@ use super::{
     parse::{Keep, Line, Parsed, Verdict, parse},
     progress::Progress,
     read::{self, Event},
+    target::{Pending, Target},
+    upload::Settled,
 };
 use crate::failure::{Exit, Failure, say_failure};
 
 /// Chunks that are parsed or wait for it.
 const PARSING_MAX: usize = 4;
-
-/// Chunks that are submitted and not durable yet.
-const FLYING_MAX: usize = 4;
 
 /// What a rejected line does to those behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +47,7 @@ pub(super) enum OnReject {
 struct Flying {
     file: Arc<str>,
     lines: Vec<Line>,
-    submission: Submission,
+    pending: Pending,
 }
 
 /// What is known of an ingest at its end.
@@ -66,7 +65,7 @@ pub(super) struct End {
 
 /// An ingest that is going on.
 pub(super) struct Load<'a> {
-    db: &'a Database,
+    target: &'a Target,
     outlets: Outlets,
     progress: Progress,
     on_reject: OnReject,
@@ -83,18 +82,18 @@ pub(super) struct Load<'a> {
 
 impl<'a> Load<'a> {
     pub(super) fn new(
-        db: &'a Database,
+        target: &'a Target,
         outlets: Outlets,
         progress: Progress,
         on_reject: OnReject,
     ) -> Self {
         Self {
-            db,
+            target,
             outlets,
             progress,
             on_reject,
             parsing: VecDeque::with_capacity(PARSING_MAX + 1),
-            flying: VecDeque::with_capacity(FLYING_MAX + 1),
+            flying: VecDeque::with_capacity(target.flying_max() + 1),
             tally: Tally::default(),
             last: None,
             damaged: 0,
@@ -112,18 +111,9 @@ impl<'a> Load<'a> {
         }
         let flushed = self.outlets.flush();
         // A failure does not take back what is durable: that is waited for as ever.
-        let applied = self.wait_applied();
+        let applied = self.target.wait_applied(self.last);
         self.progress.clear();
         pumped.and(settled).and(flushed).and(applied)
-    }
-
-    /// Waits until all that is durable is readable.
-    fn wait_applied(&self) -> Result<(), Failure> {
-        let durable = self.db.stats()?.durable_sequence;
-        match self.last.max(Sequence::new(durable)) {
-            Some(last) => Ok(self.db.wait_applied(last).wait()?),
-            None => Ok(()),
-        }
     }
 
     /// What is known at the end.
@@ -179,10 +169,9 @@ impl<'a> Load<'a> {
 
     /// Gives a chunk to the pool, and submits the oldest if there are many.
     fn take(&mut self, pool: &ThreadPool, file: Arc<str>, chunk: Chunk) -> Result<(), Failure> {
-        let keep = if self.outlets.wants_rejects() {
-            Keep::Rejects
-        } else {
-            Keep::Nothing
+        let keep = Keep {
+            rejected: self.outlets.wants_rejects(),
+            accepted: self.target.takes_text(),
         };
         let (sender, receiver) = sync_channel(1);
         pool.spawn(move || {
@@ -215,14 +204,15 @@ impl<'a> Load<'a> {
             file,
             lines,
             records,
+            text,
         } = parsed;
-        let submission = self.db.submit(records);
+        let pending = self.target.submit(records, text);
         self.flying.push_back(Flying {
             file,
             lines,
-            submission,
+            pending,
         });
-        if self.flying.len() <= FLYING_MAX {
+        if self.flying.len() <= self.target.flying_max() {
             return Ok(());
         }
         let oldest = self.flying.pop_front();
@@ -234,30 +224,41 @@ impl<'a> Load<'a> {
         let Flying {
             file,
             lines,
-            submission,
+            pending,
         } = flying;
-        let mut receipts = submission.wait().into_iter();
+        let mut settled = pending.wait().into_iter();
         let mut failure = None;
         let mut told = Ok(());
         for line in lines {
             let fate = match &line.verdict {
-                Verdict::Accepted(record_type) => match receipts.next() {
-                    Some(Ok(receipt)) => self.count(*record_type, receipt),
-                    Some(Err(error)) => {
-                        failure = failure.or(Some(Failure::from(error)));
+                Verdict::Accepted(record_type) => match settled.next() {
+                    Some(Settled::Durable {
+                        id,
+                        sequence,
+                        status,
+                    }) => {
+                        self.last = self.last.max(Some(sequence));
+                        self.count(*record_type, id, status)
+                    }
+                    Some(Settled::Rejected { reason, raw }) => {
+                        // Who reads the lines here is of another version than who reads them there.
+                        told = told.and(self.reject((&file, line.number), &reason, Some(&raw)));
+                        continue;
+                    }
+                    Some(Settled::Failed(why)) => {
+                        failure = failure.or(Some(why));
                         continue;
                     }
                     None => {
-                        let text = "the library gave too few receipts";
+                        let text = "there are too few receipts";
                         failure = failure.or(Some(Failure::new(Exit::Corruption, text)));
                         continue;
                     }
                 },
                 Verdict::Rejected { reason, raw } => {
-                    self.tally.rejected += 1;
-                    let kept = raw.iter().try_for_each(|raw| self.outlets.keep(raw));
-                    told = told.and(kept);
-                    Fate::Rejected { reason }
+                    let place = (&*file, line.number);
+                    told = told.and(self.reject(place, reason, raw.as_deref()));
+                    continue;
                 }
             };
             // Whether it can be told changes nothing in what is counted.
@@ -268,10 +269,20 @@ impl<'a> Load<'a> {
         failure.map_or(Ok(()), Err).and(told).and(flushed)
     }
 
-    fn count(&mut self, record_type: RecordType, receipt: Receipt) -> Fate<'static> {
-        self.last = self.last.max(Some(receipt.sequence));
-        let id = receipt.id;
-        match receipt.status {
+    /// Counts a rejected line, keeps it, and tells of it.
+    fn reject(
+        &mut self,
+        (file, line): (&str, u64),
+        reason: &str,
+        raw: Option<&[u8]>,
+    ) -> Result<(), Failure> {
+        self.tally.rejected += 1;
+        let kept = raw.map_or(Ok(()), |raw| self.outlets.keep(raw));
+        kept.and(self.tell(file, line, Fate::Rejected { reason }))
+    }
+
+    fn count(&mut self, record_type: RecordType, id: RecordId, status: Status) -> Fate<'static> {
+        match status {
             Status::AlreadyStored => {
                 self.tally.duplicates += 1;
                 Fate::Duplicate { id }

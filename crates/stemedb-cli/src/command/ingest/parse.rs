@@ -6,13 +6,34 @@ use stemedb::{Prepared, RecordType, limits::LINE_BYTES_MAX, ndjson::Chunk};
 
 use crate::failure::chain;
 
-/// Whether rejected lines are kept.
+/// Which lines are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// For the file of rejects.
-    Rejects,
-    /// Nobody wants them.
-    Nothing,
+pub(super) struct Keep {
+    /// Those that are rejected, for the file of rejects.
+    pub(super) rejected: bool,
+    /// Those that are records, to be sent.
+    pub(super) accepted: bool,
+}
+
+/// Lines, each with its line feed.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    pub(super) bytes: Vec<u8>,
+    /// Where each ends.
+    pub(super) ends: Vec<usize>,
+}
+
+impl Text {
+    fn push(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+        self.ends.push(self.bytes.len());
+    }
+
+    fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
 }
 
 /// A chunk whose lines were read.
@@ -24,6 +45,8 @@ pub(super) struct Parsed {
     pub(super) lines: Vec<Line>,
     /// The records of the lines that were accepted, in order.
     pub(super) records: Vec<Prepared>,
+    /// Their lines, if they are to be kept.
+    pub(super) text: Text,
 }
 
 /// One line.
@@ -60,6 +83,7 @@ impl Parsed {
     pub(super) fn cut_after(&mut self, index: usize) {
         // All lines before the first rejected one are records.
         self.records.truncate(index);
+        self.text.truncate(index);
         self.lines.truncate(index + 1);
     }
 }
@@ -68,18 +92,21 @@ impl Parsed {
 pub(super) fn parse(file: Arc<str>, chunk: &Chunk, keep: Keep) -> Parsed {
     // There is no text of a line that was too long to be kept.
     let mut texts = chunk.lines().map(|(_, text)| text);
-    let mut records = Vec::new();
+    let (mut records, mut kept) = (Vec::new(), Text::default());
     let mut line = |(number, record): (u64, stemedb::Result<Prepared>)| {
         let text = texts.next().filter(|text| text.len() <= LINE_BYTES_MAX);
         let verdict = match record {
             Ok(record) => {
                 let record_type = record.record_type();
                 records.push(record);
+                if let Some(text) = text.filter(|_| keep.accepted) {
+                    kept.push(text);
+                }
                 Verdict::Accepted(record_type)
             }
             Err(error) => Verdict::Rejected {
                 reason: chain(&error),
-                raw: text.filter(|_| keep == Keep::Rejects).map(<[u8]>::to_vec),
+                raw: text.filter(|_| keep.rejected).map(<[u8]>::to_vec),
             },
         };
         Line { number, verdict }
@@ -89,5 +116,6 @@ pub(super) fn parse(file: Arc<str>, chunk: &Chunk, keep: Keep) -> Parsed {
         file,
         lines,
         records,
+        text: kept,
     }
 }

@@ -17,12 +17,12 @@ struct Written<'a> {
 }
 
 /// Refuses files of results and rejects that cannot be begun anew without a loss; changes nothing.
-pub(super) fn check(args: &Ingest, directory: &Path) -> Result<(), Failure> {
+pub(super) fn check(args: &Ingest, directory: Option<&Path>) -> Result<(), Failure> {
     let results = written("--results", args.results.as_deref())?;
     let rejects = written("--rejects", args.rejects.as_deref())?;
     for file in results.iter().chain(&rejects) {
         refuse_input(file, &args.files)?;
-        refuse_inside(file, directory)?;
+        directory.map_or(Ok(()), |directory| refuse_inside(file, directory))?;
     }
     match (results, rejects) {
         (Some(one), Some(other)) if one.is(&other.place) => {

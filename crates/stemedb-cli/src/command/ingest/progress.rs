@@ -23,7 +23,7 @@ const WITH_END: &str = "{bar:12} {percent:>3} %  {bytes:>10}  {eta:>4} left  {wi
 const WITHOUT_END: &str = "{spinner} {bytes:>10}  {elapsed:>4}  {wide_msg}";
 
 /// A bar, or nothing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Progress {
     bar: ProgressBar,
     /// Bytes taken from the files so far, written by the reading thread.

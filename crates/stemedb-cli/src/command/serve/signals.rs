@@ -6,6 +6,7 @@ use tokio::{runtime, signal, sync::oneshot};
 
 use crate::{
     failure::Exit,
+    log,
     output::{Talk, say},
 };
 
@@ -39,6 +40,7 @@ pub(super) fn watch(talk: Talk) -> io::Result<impl Future<Output = ()> + Send + 
 #[expect(clippy::exit, reason = "a second signal asks for just that")]
 fn stop_at_once() {
     say("error: stopped before everything was answered");
+    log::end();
     process::exit(i32::from(Exit::Unavailable.code()));
 }
 

@@ -22,6 +22,7 @@ async fn connection(places: usize) -> (Paced<DuplexStream>, DuplexStream) {
         head: second,
         idle: second,
         write: second,
+        bytes_per_second_min: 0,
     };
     let lingering = Arc::new(Semaphore::new(places));
     let pace = Pace::new();

@@ -11,8 +11,8 @@ use Code::{
     NotFound, NotYetApplied, RecordNotFound, UnsupportedMediaType,
 };
 use Parameter::{
-    AsOf, Bytes, Cursor, Id, IfNoneMatch, LastEventId, Limit, Live, MinSequence, Number, Offset,
-    Predicate, Prefix, Sequence, Since, Subject, SubjectPrefix, Type,
+    AsOf, Bytes, Cursor, Cursors, Id, IfNoneMatch, LastEventId, Limit, Live, MinSequence, Number,
+    Offset, Predicate, Prefix, Sequence, Since, Subject, SubjectPrefix, Type,
 };
 
 const WRITE: &[Code] = &[
@@ -185,7 +185,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Assertions",
         summary: "Lists the votes on an assertion, with their sums",
         description: "Votes on an assertion that is not stored yet are shown; what nobody voted on and nobody stored is not found.",
-        parameters: &[Id, Limit, Cursor, AsOf, MinSequence],
+        parameters: &[Id, Limit, Cursor, Cursors, AsOf, MinSequence],
         body: None,
         answers: ok!("VotePage", "A page of them, in the order of their ids."),
         codes: &[
@@ -204,7 +204,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Assertions",
         summary: "Lists subjects, with the number of their assertions",
         description: "",
-        parameters: &[Prefix, Limit, Cursor, AsOf, MinSequence],
+        parameters: &[Prefix, Limit, Cursor, Cursors, AsOf, MinSequence],
         body: None,
         answers: ok!(
             "SubjectPage",
@@ -219,7 +219,15 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Assertions",
         summary: "Lists what is asserted of a subject",
         description: "Of a subject that nobody spoke of the list is empty.",
-        parameters: &[Subject, Predicate, Limit, Cursor, AsOf, MinSequence],
+        parameters: &[
+            Subject,
+            Predicate,
+            Limit,
+            Cursor,
+            Cursors,
+            AsOf,
+            MinSequence,
+        ],
         body: None,
         answers: ok!(
             "RecordPage",
@@ -234,7 +242,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Epochs",
         summary: "Lists epochs",
         description: "",
-        parameters: &[Limit, Cursor, AsOf, MinSequence],
+        parameters: &[Limit, Cursor, Cursors, AsOf, MinSequence],
         body: None,
         answers: ok!("RecordPage", "A page of them, in the order of their ids."),
         codes: &[BadQuery, BadCursor, NotYetApplied],
@@ -288,7 +296,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         body: None,
         answers: &[Answer {
             status: 200,
-            text: "The feed, which ends when the server does, or where `live` is false.",
+            text: "The feed. It ends when the server does, when the token does that it was asked for with, or where `live` is false.",
             content: Content::Feed("ChangeLine"),
             headers: &[],
         }],
@@ -301,7 +309,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
         tag: "Operation",
         summary: "Lists the records that could not be applied",
         description: "They are in the journal and durable. Such a record was written by a program whose rules this one does not share.",
-        parameters: &[Limit, Cursor, AsOf, MinSequence],
+        parameters: &[Limit, Cursor, Cursors, AsOf, MinSequence],
         body: None,
         answers: ok!(
             "QuarantinePage",
@@ -447,7 +455,7 @@ pub(in crate::openapi) fn tags() -> Value {
         {"name": "Epochs", "description": "Periods or states of knowledge, each in the place of another."},
         {"name": "Database", "description": "Where it stands."},
         {"name": "Operation", "description": "For whoever runs it: what could not be applied, and backups."},
-        {"name": "Health", "description": "For whoever runs it. No token is needed."},
-        {"name": "Documents", "description": "What you read. No token is needed."},
+        {"name": "Health", "description": "For whoever runs it."},
+        {"name": "Documents", "description": "What you read."},
     ])
 }

@@ -35,6 +35,20 @@ fn the_page_shows_every_operation_and_takes_nothing_from_elsewhere() {
 }
 
 #[test]
+fn the_page_says_who_may_ask() {
+    let html = html();
+    for needs in [
+        "the scope <code>read</code>",
+        "the scope <code>write</code>",
+        "It needs no token.",
+        "authorization: Bearer stdb_ID_SECRET",
+        "<tr><th>421</th>",
+    ] {
+        assert!(html.contains(needs), "{needs}");
+    }
+}
+
+#[test]
 fn every_anchor_is_there() {
     let html = html();
     for link in html.split("href=\"#").skip(1) {

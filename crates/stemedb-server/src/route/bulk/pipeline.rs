@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::check::{Checked, Line, check};
 use super::decode::{Cutter, Step};
 use super::report::{Tally, Unknown, write};
+use crate::auth::Caller;
 use crate::held::Held;
 use crate::inlet::Inlet;
 use crate::intake::{Awaited, NotTaken};
@@ -26,6 +27,7 @@ use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
 use crate::read::block;
 use crate::request_id::RequestId;
 use crate::state::Shared;
+use crate::token::Scope;
 use crate::wire::{BulkLine, Code};
 
 /// An upload that was let in.
@@ -33,6 +35,7 @@ use crate::wire::{BulkLine, Code};
 pub(super) struct Upload {
     pub(super) shared: Arc<Shared>,
     pub(super) request_id: RequestId,
+    pub(super) caller: Caller,
     pub(super) outlet: Outlet,
     /// Its place among the uploads.
     pub(super) place: OwnedSemaphorePermit,
@@ -80,6 +83,7 @@ impl Upload {
         let (to_settle, submitted) = mpsc::channel(CHUNKS_SUBMITTED_MAX);
         let reading = Reading {
             shared: &self.shared,
+            caller: &self.caller,
             inlet,
             cutter: Some(cutter),
             to_submit,
@@ -127,12 +131,15 @@ impl Upload {
                                 .await;
                         }
                     };
+                    let before = tally.rejected;
                     let reported = self.report(tally, lines, receipts).await;
                     let (text, unknown);
                     match reported {
                         Ok(reported) => (tally, (text, unknown)) = reported,
                         Err(problem) => return self.end(tally, Some(problem)).await,
                     }
+                    let rejected = tally.rejected.saturating_sub(before);
+                    self.shared.metrics.rejected.inc_by(rejected);
                     self.outlet.send(text).await?;
                     match unknown {
                         None => continue,
@@ -172,13 +179,11 @@ impl Upload {
             None => Ending::Whole,
             Some(_) => Ending::Broken,
         };
+        if let Some(problem) = &broken {
+            self.shared.metrics.add_problem(problem.code);
+        }
         let problem = broken.map(|problem| problem.document(self.request_id.as_str()));
-        let database = Arc::clone(&self.shared.database);
-        let stats = spawn_blocking(move || database.stats()).await;
-        let durable = match stats {
-            Ok(Ok(stats)) => stats.durable_sequence,
-            _ => 0,
-        };
+        let durable = self.shared.database.head().sequence;
         let mut text = Vec::new();
         write(&mut text, &BulkLine::End(tally.end(durable, problem)));
         self.outlet.send(text).await?;
@@ -189,6 +194,7 @@ impl Upload {
 /// The first stage: from bytes to chunks that are being checked.
 struct Reading<'a> {
     shared: &'a Shared,
+    caller: &'a Caller,
     inlet: Inlet,
     /// Away while it works.
     cutter: Option<Cutter>,
@@ -221,10 +227,14 @@ impl Reading<'_> {
     }
 
     async fn read(&mut self) -> Result<Result<(), Problem>, Over> {
+        let shared = self.shared;
+        let ended = shared.gate.ended(self.caller, Scope::Write);
+        tokio::pin!(ended);
         loop {
             let gathered = tokio::select! {
                 biased;
-                () = self.shared.shutdown.begun() => return Ok(Err(shutting_down())),
+                () = shared.shutdown.begun() => return Ok(Err(shutting_down())),
+                problem = &mut ended => return Ok(Err(not_allowed(problem))),
                 gathered = self.inlet.gather() => gathered,
             };
             let has_ended = matches!(gathered, Ok(None));
@@ -270,6 +280,10 @@ impl Reading<'_> {
             }
             if self.shared.shutdown.has_begun() {
                 return Ok(Err(shutting_down()));
+            }
+            let checked = self.shared.gate.check(self.caller, Scope::Write);
+            if let Err(problem) = checked {
+                return Ok(Err(not_allowed(problem)));
             }
         }
     }
@@ -340,6 +354,13 @@ async fn hand_in(shared: &Shared, checking: Checking) -> Result<Submitted, Probl
         Some(awaited.map_err(|not_taken| not_stored(shared, not_taken))?)
     };
     Ok(Submitted { lines, receipts })
+}
+
+fn not_allowed(mut problem: Problem) -> Problem {
+    problem
+        .detail
+        .push_str("; the lines behind these results were not stored");
+    problem
 }
 
 fn shutting_down() -> Problem {

@@ -8,11 +8,13 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::filter::Filter;
 use super::form::Form;
+use crate::auth::Caller;
 use crate::limits::{FEED_PAUSE_MS, FEED_REST_SECONDS};
 use crate::outlet::{Outlet, Unheard};
 use crate::problem::{Asked, Problem};
 use crate::read::block;
 use crate::state::Shared;
+use crate::token::Scope;
 use crate::wire::{ChangeEnd, Code, Heartbeat};
 
 /// A feed.
@@ -21,10 +23,13 @@ use crate::wire::{ChangeEnd, Code, Heartbeat};
 #[derive(Debug)]
 pub(super) struct Feed {
     pub(super) shared: Arc<Shared>,
+    pub(super) caller: Caller,
     pub(super) outlet: Outlet,
     pub(super) form: Form,
     pub(super) filter: Filter,
     /// Everything up to here was given.
+    pub(super) given: u64,
+    /// Everything up to here was read.
     pub(super) upto: u64,
     /// Nothing behind this is given, and then it ends; `None` for a feed that goes on.
     pub(super) until: Option<u64>,
@@ -63,19 +68,30 @@ impl From<Problem> for Ended {
 }
 
 impl Feed {
-    /// Goes on until the server ends, the client is gone, or something is wrong.
+    /// Goes on until the server ends, the client is gone or has no right to it any more, or something is wrong.
     pub(super) async fn run(mut self) {
-        let Err(ended) = self.follow().await;
+        let (shared, caller) = (Arc::clone(&self.shared), self.caller.clone());
+        let ended = tokio::select! {
+            biased;
+            mut problem = shared.gate.ended(&caller, Scope::Read) => {
+                problem.detail.push_str("; go on later from next_since");
+                Ended::Told(problem)
+            }
+            Err(ended) = self.follow() => ended,
+        };
         let (reason, detail) = match ended {
             Ended::Complete => (None, "all that could be read is given".to_owned()),
             Ended::Told(problem) => (Some(problem.code), problem.detail),
             Ended::Unheard => return,
         };
+        if let Some(code) = reason {
+            self.shared.metrics.add_problem(code);
+        }
         let end = ChangeEnd {
             end: true,
             reason,
             detail,
-            next_since: self.upto,
+            next_since: self.given,
         };
         let mut text = Vec::new();
         self.form.end(&mut text, end);
@@ -101,6 +117,7 @@ impl Feed {
                 self.send(text, &mut changes).await?;
                 due = self.next_heartbeat();
             }
+            self.given = self.upto;
             let woken = if is_last && !self.is_complete() {
                 self.wait(due).await?
             } else if due <= Instant::now() {
