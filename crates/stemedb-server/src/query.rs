@@ -88,7 +88,7 @@ impl Query {
         Ok(At {
             as_of: self.sequence("as_of")?,
             min_sequence: self.sequence("min_sequence")?,
-            is_long: self.limit()?.items_max > PAGE_ITEMS_DEFAULT,
+            is_long: self.items_max()? > PAGE_ITEMS_DEFAULT,
         })
     }
 

@@ -14,6 +14,9 @@ use crate::query::At;
 use crate::state::Shared;
 use crate::wire::Code;
 
+#[cfg(test)]
+mod tests;
+
 impl Shared {
     /// Reads from a view that shows what `at` asks for.
     pub(crate) async fn read<T: Send + 'static>(

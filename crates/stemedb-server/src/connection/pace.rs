@@ -17,6 +17,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::limits::{LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGER_SECONDS_MAX};
 
+#[cfg(test)]
+mod tests;
+
 mod allowance;
 
 use allowance::Allowance;

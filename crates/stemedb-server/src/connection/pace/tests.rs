@@ -1,0 +1,55 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncWrite as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::sync::Semaphore;
+
+use super::{Pace, Paced, Patience};
+use crate::limits::LINGER_BURST_BYTES;
+
+/// What the client has sent and nobody has read.
+const SENT: usize = 1 << 20;
+
+/// A connection in the middle of a body, and its client, which has sent what finds room.
+async fn connection(places: usize) -> (Paced<DuplexStream>, DuplexStream) {
+    let (mut client, server) = duplex(SENT);
+    client.write_all(&vec![0; SENT]).await.unwrap();
+    let second = Duration::from_secs(1);
+    let patience = Patience {
+        head: second,
+        idle: second,
+        write: second,
+        bytes_per_second_min: 0,
+    };
+    let lingering = Arc::new(Semaphore::new(places));
+    let pace = Pace::new();
+    drop(pace.begin(true));
+    let server = Paced::new(server, pace, (patience, lingering));
+    (server, client)
+}
+
+async fn shut_down(server: &mut Paced<DuplexStream>) {
+    let ended = poll_fn(|cx| Pin::new(&mut *server).poll_shutdown(cx)).await;
+    ended.unwrap();
+}
+
+#[tokio::test]
+async fn what_comes_behind_the_last_answer_is_read_bit_by_bit() {
+    let (mut server, mut client) = connection(1).await;
+    // It has read a piece, and waits before the next one.
+    assert!(shut_down(&mut server).now_or_never().is_none());
+    let more = client.write(&vec![0; SENT]).now_or_never();
+    assert_eq!(more.unwrap().unwrap(), LINGER_BURST_BYTES);
+    // Then it goes on, up to where the client ends.
+    drop(client);
+    shut_down(&mut server).await;
+}
+
+#[tokio::test]
+async fn where_enough_are_read_already_a_connection_is_closed_at_once() {
+    let (mut server, _client) = connection(0).await;
+    assert!(shut_down(&mut server).now_or_never().is_some());
+}
