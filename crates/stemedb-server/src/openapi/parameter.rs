@@ -111,7 +111,9 @@ impl Parameter {
             Self::Number => "The number of the segment, from 1.",
             Self::Sequence => "The sequence of the record.",
             Self::Live => "`false` ends the feed when all is given that could be read as it began.",
-            Self::Offset => "Where in the segment the bytes begin.",
+            Self::Offset => {
+                "Where in the segment the bytes begin: not behind those that are durable, which the list of segments names."
+            }
             Self::Bytes => {
                 "How many bytes at most; without it all that are durable, and there may be more of them with each request."
             }
