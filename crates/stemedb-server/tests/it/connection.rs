@@ -103,6 +103,55 @@ async fn a_client_that_does_not_read_is_cut_off_and_one_that_reads_slowly_is_not
     assert!(begun.elapsed().as_secs() > 60);
 }
 
+/// The request is over when the last of its answer is queued, which is long before that is read.
+#[tokio::test(start_paused = true)]
+async fn a_long_answer_that_is_read_slowly_and_steadily_arrives_whole() {
+    let home = home(|settings| {
+        settings.head_seconds_max = 5;
+        settings.idle_seconds_max = 5;
+        settings.answer_bytes_per_second_min = 1024;
+    });
+    let (mut slow, answering) = pipe(&home, 4096);
+    slow.send("GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    let begun = Instant::now();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\n}\n") {
+        sleep(SECOND).await;
+        let mut piece = [0; 4096];
+        let read = tokio::io::AsyncReadExt::read(&mut slow.0, &mut piece).await;
+        let read = read.unwrap();
+        assert!(read > 0, "it ended after {} bytes", answer.len());
+        answer.extend(&piece[..read]);
+    }
+    assert!(answer.len() > 100 << 10, "{}", answer.len());
+    assert!(begun.elapsed().as_secs() > 20);
+    // From here the pause behind it runs.
+    answering.await.unwrap();
+    assert!((4..=6).contains(&(begun.elapsed().as_secs() - (answer.len() as u64).div_ceil(4096))));
+}
+
+/// What came while an answer waited is the beginning of a head, whose time runs once the answer is taken.
+#[tokio::test(start_paused = true)]
+async fn a_head_that_begins_before_the_last_answer_is_read_is_ended_in_its_own_time() {
+    let home = home(|settings| {
+        settings.head_seconds_max = 5;
+        settings.idle_seconds_max = 100;
+    });
+    let (mut slow, answering) = pipe(&home, 4096);
+    slow.send("GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    sleep(SECOND).await;
+    slow.send(&LIVE[..20]).await;
+    sleep(20 * SECOND).await;
+    assert!(!answering.is_finished());
+    let (head, _) = slow.next().await;
+    assert_eq!(status(&head), 200);
+    let begun = Instant::now();
+    answering.await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 5);
+}
+
 /// It took a byte within every limit on silence, and so held its answer for as long as it liked.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_a_byte_now_and_then_is_cut_off() {
