@@ -67,6 +67,7 @@ mod rate;
 mod read;
 mod request_id;
 mod route;
+mod seat;
 mod server;
 mod settings;
 mod shutdown;

@@ -33,6 +33,9 @@ pub struct Settings {
     pub wait_seconds_max: u64,
     /// Connections at the same time, at least 1; who comes then waits outside. Default: 1,024.
     pub connections_max: usize,
+    /// Of these from one address, or from one network of IPv6, at least 1; who comes then is closed. Behind a proxy all come from its
+    /// address. Default: 512.
+    pub connections_per_address_max: usize,
     /// Seconds from the first byte of a head to its last, and from the beginning of a connection to the end of its first head.
     /// At least 1. Default: 10.
     pub head_seconds_max: u64,
@@ -65,6 +68,7 @@ impl Default for Settings {
             request_seconds_max: 30,
             wait_seconds_max: 5,
             connections_max: 1024,
+            connections_per_address_max: 512,
             head_seconds_max: 10,
             idle_seconds_max: 60,
             write_stall_seconds_max: 30,
@@ -107,9 +111,10 @@ impl Settings {
         Ok(())
     }
 
-    fn amounts(&self) -> [Row; 8] {
+    fn amounts(&self) -> [Row; 9] {
         let row = |name, value, least| (name, value, least..=COUNT_MAX);
         let bytes = |name, value, least| (name, value, least..=BODIES_BYTES_MAX);
+        let of_one = self.connections_per_address_max;
         [
             bytes("body_bytes_max", self.body_bytes_max, LINE_BYTES_MAX),
             bytes(
@@ -123,6 +128,7 @@ impl Settings {
             row("feeds_max", self.feeds_max, 1),
             row("requests_per_second_max", self.requests_per_second_max, 0),
             row("connections_max", self.connections_max, 1),
+            row("connections_per_address_max", of_one, 1),
         ]
     }
 

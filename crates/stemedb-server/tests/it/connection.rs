@@ -257,6 +257,41 @@ async fn connections_beyond_the_limit_wait_until_another_one_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_beyond_those_of_its_address_is_closed_at_once() {
+    let mut settings = Settings::default();
+    settings.connections_per_address_max = 2;
+    let running = Running::start(&settings).await;
+    let mut inside = [running.connect().await, running.connect().await];
+    for wire in &mut inside {
+        wire.send(LIVE).await;
+        assert_eq!(wire.status().await, 200);
+    }
+    let mut third = running.connect().await;
+    let closed = timeout(5 * SECOND, third.rest()).await;
+    assert_eq!(closed.expect("before its first head is due"), "");
+    for wire in &mut inside {
+        wire.send(LIVE).await;
+        assert_eq!(wire.status().await, 200);
+    }
+    drop(inside);
+    // The server hears of their end a moment later.
+    let last = LIVE.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+    let mut answer = String::new();
+    for _ in 0..1000 {
+        let mut wire = running.connect().await;
+        if wire.0.write_all(last.as_bytes()).await.is_ok() {
+            answer = wire.rest().await;
+        }
+        if !answer.is_empty() {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(status(&answer), 200);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_end_closes_what_is_idle_and_breaks_off_what_takes_too_long() {
     let mut settings = Settings::default();
     settings.shutdown_seconds_max = 0;
