@@ -66,6 +66,7 @@ mod query;
 mod rate;
 mod read;
 mod request_id;
+mod room;
 mod route;
 mod seat;
 mod server;

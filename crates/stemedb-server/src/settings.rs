@@ -15,6 +15,9 @@ pub struct Settings {
     /// Bytes of all bodies of JSON together that are read and not yet acknowledged, at least `body_bytes_max`; who comes then waits, but
     /// for one at a time, which is read to its end. Default: 256 MiB.
     pub bodies_bytes_max: usize,
+    /// Bytes of all long answers together that are not yet taken, at least 1; what comes then waits, for as long as its request may, but
+    /// for one at a time. Default: 64 MiB.
+    pub answers_bytes_max: usize,
     /// Requests that wait for the intake, at least 1; who comes then waits. Default: 1,024.
     pub queued_requests_max: usize,
     /// Reads that go on at the same time, at least 1; who comes then waits. Default: 32.
@@ -59,6 +62,7 @@ impl Default for Settings {
         Self {
             body_bytes_max: 8 << 20,
             bodies_bytes_max: 256 << 20,
+            answers_bytes_max: 64 << 20,
             queued_requests_max: 1024,
             reads_max: 32,
             uploads_max: 16,
@@ -111,7 +115,7 @@ impl Settings {
         Ok(())
     }
 
-    fn amounts(&self) -> [Row; 9] {
+    fn amounts(&self) -> [Row; 10] {
         let row = |name, value, least| (name, value, least..=COUNT_MAX);
         let bytes = |name, value, least| (name, value, least..=BODIES_BYTES_MAX);
         let of_one = self.connections_per_address_max;
@@ -122,6 +126,7 @@ impl Settings {
                 self.bodies_bytes_max,
                 self.body_bytes_max,
             ),
+            bytes("answers_bytes_max", self.answers_bytes_max, 1),
             row("queued_requests_max", self.queued_requests_max, 1),
             row("reads_max", self.reads_max, 1),
             row("uploads_max", self.uploads_max, 1),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use stemedb_server::Settings;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, pause, sleep, timeout};
 
 use crate::support::Home;
 use crate::wire::{LIVE, Running, Wire, header, pipe, status};
@@ -289,6 +290,35 @@ async fn a_connection_beyond_those_of_its_address_is_closed_at_once() {
     }
     assert_eq!(status(&answer), 200);
     running.end().await;
+}
+
+#[tokio::test]
+async fn a_long_answer_waits_until_another_one_is_read_but_not_for_ever() {
+    let home = home(|settings| {
+        settings.answers_bytes_max = 1;
+        settings.request_seconds_max = 5;
+    });
+    let text = "a".repeat(100 << 10);
+    let record = json!({"subject": "s", "predicate": "p", "object": text, "agent": "x"});
+    home.post("/v1/assertions", record).await.ok(201);
+    home.settle();
+    // Nothing but the threads of the runtime has work from here.
+    pause();
+    let list = "GET /v1/subjects/s/assertions HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let (mut slow, _) = pipe(&home, 4096);
+    slow.send(list).await;
+    sleep(SECOND).await;
+    let (mut other, _) = pipe(&home, 4096);
+    let begun = Instant::now();
+    other.send(list).await;
+    assert_eq!((other.status().await, begun.elapsed().as_secs()), (503, 5));
+    other.send(LIVE).await;
+    assert_eq!(other.status().await, 200, "a short one");
+    let (head, body) = slow.next().await;
+    assert_eq!(status(&head), 200);
+    assert!(body.len() > 100 << 10);
+    other.send(list).await;
+    assert_eq!(other.status().await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
