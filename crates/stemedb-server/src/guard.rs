@@ -66,8 +66,12 @@ async fn answer(around: &Around, mut request: Request, next: Next) -> Response {
         Asked::Read
     };
     let seconds = shared.settings.request_seconds_max;
+    let answered = async {
+        let admitted = shared.room.admit(next.run(request).await).await;
+        admitted.unwrap_or_else(|problem| problem.after(asked).into_response())
+    };
     // What a handler shares with others is behind locks of tokio, which know no poison, or belongs to the database, which has its own.
-    let caught = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let caught = AssertUnwindSafe(answered).catch_unwind();
     match timeout(Duration::from_secs(seconds), caught).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {

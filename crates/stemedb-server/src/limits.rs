@@ -18,6 +18,12 @@ pub(crate) const PAGE_ITEMS_MAX: usize = 1000;
 /// Bytes of a page after which it ends, whatever the number of its items; one item is always given.
 pub(crate) const PAGE_BYTES_MAX: usize = 4 << 20;
 
+/// Bytes of an answer up to which it counts for nothing in the memory of answers.
+pub(crate) const ANSWER_BYTES_FREE: u64 = 64 << 10;
+
+/// Answers that are made and wait for room, beside those that have it.
+pub(crate) const ANSWERS_WAITING_MAX: usize = 16;
+
 /// Bytes of a body up to which it is read and checked where it came in, without the way to another thread.
 pub(crate) const BODY_BYTES_INLINE_MAX: usize = 4 << 10;
 

@@ -34,7 +34,7 @@ impl Client {
 }
 
 /// The address of a client as far as it cannot choose it: of one by IPv6 half belongs to its network.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -190,8 +190,8 @@ async fn no_method() -> Problem {
 }
 
 /// An answer of JSON that is written already.
-fn json_bytes(status: StatusCode, json: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(json));
+fn json_bytes(status: StatusCode, json: impl Into<Body>) -> Response {
+    let mut response = Response::new(json.into());
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

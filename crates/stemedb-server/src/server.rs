@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::connection::{Connections, Peer};
 use crate::limits::ACCEPT_PAUSE_MS;
+use crate::seat::{Seat, Seats};
 use crate::{Service, Tls};
 
 /// Where connections come in, with TLS or without.
@@ -44,6 +45,7 @@ impl From<TcpListener> for Listener {
 /// On an address that is not loopback every request needs a token.
 /// Beyond [`Settings::connections_max`](crate::Settings::connections_max) connections nobody is let in: who comes then waits with
 /// the operating system, which costs nothing here, until another one ends. Every connection that is not being answered ends by itself.
+/// One beyond [`Settings::connections_per_address_max`](crate::Settings::connections_per_address_max) is closed at once.
 ///
 /// # Errors
 ///
@@ -61,6 +63,7 @@ pub async fn serve(
     let mut open = Open {
         tasks: JoinSet::new(),
         places: Arc::new(Semaphore::new(service.settings().connections_max)),
+        seats: Seats::new(service.settings().connections_per_address_max),
         connections: service.connections(),
         handshake: Duration::from_secs(service.settings().handshake_seconds_max),
     };
@@ -82,10 +85,17 @@ pub async fn serve(
     Ok(())
 }
 
+/// The place of a connection, among all and among those of its network.
+struct Place {
+    _among_all: OwnedSemaphorePermit,
+    _of_network: Seat,
+}
+
 /// The connections that are open.
 struct Open {
     tasks: JoinSet<()>,
     places: Arc<Semaphore>,
+    seats: Seats,
     connections: Connections,
     handshake: Duration,
 }
@@ -97,7 +107,15 @@ impl Open {
             let place = self.place().await;
             match listener.tcp.accept().await {
                 Ok((stream, peer)) => {
+                    let Some(seat) = self.seats.take(peer.ip()) else {
+                        tracing::debug!(%peer, "a connection beyond those of one address");
+                        continue;
+                    };
                     prepare(&stream);
+                    let place = Place {
+                        _among_all: place,
+                        _of_network: seat,
+                    };
                     self.begin(listener, (stream, Peer(peer)), place);
                 }
                 Err(error) if is_of_one(&error) => {}
@@ -122,12 +140,7 @@ impl Open {
     }
 
     /// Answers a connection in a task of its own; nobody else waits for its handshake.
-    fn begin(
-        &mut self,
-        listener: &Listener,
-        (stream, peer): (TcpStream, Peer),
-        place: OwnedSemaphorePermit,
-    ) {
+    fn begin(&mut self, listener: &Listener, (stream, peer): (TcpStream, Peer), place: Place) {
         let connections = self.connections.clone();
         let Some(tls) = &listener.tls else {
             self.tasks.spawn(async move {

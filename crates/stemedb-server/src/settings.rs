@@ -1,10 +1,12 @@
 //! What a server is started with.
 
+use std::ops::RangeInclusive;
+
 use stemedb::limits::LINE_BYTES_MAX;
 
 use crate::token::TokenError;
 
-/// The limits of a server. Each has a default that suits one machine of moderate size.
+/// The limits of a server. Each has a default that suits one machine of moderate size; no time is longer than a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -13,6 +15,9 @@ pub struct Settings {
     /// Bytes of all bodies of JSON together that are read and not yet acknowledged, at least `body_bytes_max`; who comes then waits, but
     /// for one at a time, which is read to its end. Default: 256 MiB.
     pub bodies_bytes_max: usize,
+    /// Bytes of all long answers together that are not yet taken, at least 1; what comes then waits, for as long as its request may, but
+    /// for one at a time. Default: 64 MiB.
+    pub answers_bytes_max: usize,
     /// Requests that wait for the intake, at least 1; who comes then waits. Default: 1,024.
     pub queued_requests_max: usize,
     /// Reads that go on at the same time, at least 1; who comes then waits. Default: 32.
@@ -25,27 +30,30 @@ pub struct Settings {
     pub heartbeat_seconds: u64,
     /// Seconds that a client may send nothing of a body, or take nothing of a stream, before it is cut off; at least 1. Default: 30.
     pub stall_seconds_max: u64,
-    /// Seconds that a request may take from its head to the head of the answer. Default: 30.
+    /// Seconds that a request may take from its head to the head of the answer, at least 1. Default: 30.
     pub request_seconds_max: u64,
-    /// Seconds that a read waits for a sequence that cannot be read yet. Default: 5.
+    /// Seconds that a read waits for a sequence that cannot be read yet; 0 is not to wait. Default: 5.
     pub wait_seconds_max: u64,
     /// Connections at the same time, at least 1; who comes then waits outside. Default: 1,024.
     pub connections_max: usize,
+    /// Of these from one address, or from one network of IPv6, at least 1; who comes then is closed. Behind a proxy all come from its
+    /// address. Default: 512.
+    pub connections_per_address_max: usize,
     /// Seconds from the first byte of a head to its last, and from the beginning of a connection to the end of its first head.
-    /// Default: 10.
+    /// At least 1. Default: 10.
     pub head_seconds_max: u64,
-    /// Seconds that a connection is kept between an answer and the next request. Default: 60.
+    /// Seconds that a connection is kept between an answer and the next request, at least 1. Default: 60.
     pub idle_seconds_max: u64,
-    /// Seconds for which a client may leave an answer unread. Default: 30.
+    /// Seconds for which a client may leave an answer unread, at least 1. Default: 30.
     pub write_stall_seconds_max: u64,
     /// Bytes a second that a client takes of an answer on average, once those seconds are used up; 0 is no limit. It concerns what
     /// waits to be taken, so that a feed in which nothing happens may be silent. Default: 1,024.
     pub answer_bytes_per_second_min: u64,
-    /// Seconds that a client may take to agree on TLS. Default: 10.
+    /// Seconds that a client may take to agree on TLS, at least 1. Default: 10.
     pub handshake_seconds_max: u64,
     /// Requests a second that one token may send, or one address without a token; 0 is no limit, and the default.
     pub requests_per_second_max: usize,
-    /// Seconds that a shutdown waits for requests that were begun. Default: 30.
+    /// Seconds that a shutdown waits for requests that were begun; 0 is not to wait. Default: 30.
     pub shutdown_seconds_max: u64,
 }
 
@@ -54,6 +62,7 @@ impl Default for Settings {
         Self {
             body_bytes_max: 8 << 20,
             bodies_bytes_max: 256 << 20,
+            answers_bytes_max: 64 << 20,
             queued_requests_max: 1024,
             reads_max: 32,
             uploads_max: 16,
@@ -63,6 +72,7 @@ impl Default for Settings {
             request_seconds_max: 30,
             wait_seconds_max: 5,
             connections_max: 1024,
+            connections_per_address_max: 512,
             head_seconds_max: 10,
             idle_seconds_max: 60,
             write_stall_seconds_max: 30,
@@ -87,45 +97,12 @@ fn count(seconds: u64) -> usize {
     usize::try_from(seconds).unwrap_or(usize::MAX)
 }
 
+/// A setting: its name, its value, and what it may be.
+type Row = (&'static str, usize, RangeInclusive<usize>);
+
 impl Settings {
     pub(crate) fn check(&self) -> Result<(), StartError> {
-        let limits = [
-            (
-                "body_bytes_max",
-                self.body_bytes_max,
-                LINE_BYTES_MAX..=BODIES_BYTES_MAX,
-            ),
-            (
-                "bodies_bytes_max",
-                self.bodies_bytes_max,
-                self.body_bytes_max..=BODIES_BYTES_MAX,
-            ),
-            (
-                "queued_requests_max",
-                self.queued_requests_max,
-                1..=COUNT_MAX,
-            ),
-            ("reads_max", self.reads_max, 1..=COUNT_MAX),
-            ("uploads_max", self.uploads_max, 1..=COUNT_MAX),
-            ("feeds_max", self.feeds_max, 1..=COUNT_MAX),
-            (
-                "heartbeat_seconds",
-                count(self.heartbeat_seconds),
-                1..=SECONDS_MAX,
-            ),
-            (
-                "stall_seconds_max",
-                count(self.stall_seconds_max),
-                1..=SECONDS_MAX,
-            ),
-            (
-                "requests_per_second_max",
-                self.requests_per_second_max,
-                0..=COUNT_MAX,
-            ),
-            ("connections_max", self.connections_max, 1..=COUNT_MAX),
-        ];
-        for (name, value, allowed) in limits {
+        for (name, value, allowed) in self.amounts().into_iter().chain(self.times()) {
             if !allowed.contains(&value) {
                 return Err(StartError::Setting {
                     name,
@@ -136,6 +113,44 @@ impl Settings {
             }
         }
         Ok(())
+    }
+
+    fn amounts(&self) -> [Row; 10] {
+        let row = |name, value, least| (name, value, least..=COUNT_MAX);
+        let bytes = |name, value, least| (name, value, least..=BODIES_BYTES_MAX);
+        let of_one = self.connections_per_address_max;
+        [
+            bytes("body_bytes_max", self.body_bytes_max, LINE_BYTES_MAX),
+            bytes(
+                "bodies_bytes_max",
+                self.bodies_bytes_max,
+                self.body_bytes_max,
+            ),
+            bytes("answers_bytes_max", self.answers_bytes_max, 1),
+            row("queued_requests_max", self.queued_requests_max, 1),
+            row("reads_max", self.reads_max, 1),
+            row("uploads_max", self.uploads_max, 1),
+            row("feeds_max", self.feeds_max, 1),
+            row("requests_per_second_max", self.requests_per_second_max, 0),
+            row("connections_max", self.connections_max, 1),
+            row("connections_per_address_max", of_one, 1),
+        ]
+    }
+
+    /// Seconds; 0 only where not to wait at all makes sense.
+    fn times(&self) -> [Row; 9] {
+        let row = |name, seconds, least| (name, count(seconds), least..=SECONDS_MAX);
+        [
+            row("heartbeat_seconds", self.heartbeat_seconds, 1),
+            row("stall_seconds_max", self.stall_seconds_max, 1),
+            row("request_seconds_max", self.request_seconds_max, 1),
+            row("wait_seconds_max", self.wait_seconds_max, 0),
+            row("head_seconds_max", self.head_seconds_max, 1),
+            row("idle_seconds_max", self.idle_seconds_max, 1),
+            row("write_stall_seconds_max", self.write_stall_seconds_max, 1),
+            row("handshake_seconds_max", self.handshake_seconds_max, 1),
+            row("shutdown_seconds_max", self.shutdown_seconds_max, 0),
+        ]
     }
 }
 
@@ -195,5 +210,33 @@ mod tests {
             ..Settings::default()
         };
         assert!(silent.check().is_err());
+    }
+
+    type Set = fn(&mut Settings, u64);
+
+    const TIMES: [(Set, u64); 9] = [
+        (|to, seconds| to.heartbeat_seconds = seconds, 1),
+        (|to, seconds| to.stall_seconds_max = seconds, 1),
+        (|to, seconds| to.request_seconds_max = seconds, 1),
+        (|to, seconds| to.wait_seconds_max = seconds, 0),
+        (|to, seconds| to.head_seconds_max = seconds, 1),
+        (|to, seconds| to.idle_seconds_max = seconds, 1),
+        (|to, seconds| to.write_stall_seconds_max = seconds, 1),
+        (|to, seconds| to.handshake_seconds_max = seconds, 1),
+        (|to, seconds| to.shutdown_seconds_max = seconds, 0),
+    ];
+
+    #[test]
+    fn no_time_is_longer_than_a_day_and_none_is_nothing_where_that_ends_all() {
+        for (place, (set, least)) in TIMES.into_iter().enumerate() {
+            let check = |seconds| {
+                let mut settings = Settings::default();
+                set(&mut settings, seconds);
+                settings.check().is_ok()
+            };
+            assert_eq!(check(0), least == 0, "{place}");
+            assert!(check(least) && check(86_400), "{place}");
+            assert!(!check(86_401) && !check(u64::MAX), "{place}");
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::intake::Intake;
 use crate::metric::{Metrics, Source};
 use crate::rate::Rate;
 use crate::request_id::RequestIds;
+use crate::room::Room;
 use crate::token::TokenFile;
 use crate::trace::TraceIds;
 use crate::{Settings, Shutdown, StartError, route};
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) feeds: Arc<Semaphore>,
     /// What bodies take that are not acknowledged.
     pub(crate) bodies: Memory,
+    /// What long answers take that are not sent.
+    pub(crate) room: Room,
     /// The place of the one scrape that does work.
     pub(crate) scrapes: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
@@ -96,6 +99,7 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         uploads: Arc::new(Semaphore::new(settings.uploads_max)),
         feeds: Arc::new(Semaphore::new(settings.feeds_max)),
         bodies,
+        room: Room::new(settings.answers_bytes_max),
         scrapes: Arc::new(Semaphore::new(1)),
         metrics,
         trace_ids,

@@ -151,9 +151,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
         }
     }
 
+    /// What the connection is doing: an answer that waits to be taken is not over, though its request is, for its body is gone once
+    /// the last of it is queued.
+    fn phase(&self) -> Phase {
+        if self.writing.is_running {
+            Phase::Busy
+        } else {
+            self.pace.phase()
+        }
+    }
+
     /// Lets the time run that the phase gives.
     fn follow(&mut self) {
-        let phase = self.pace.phase();
+        let phase = self.phase();
         if self.seen == Some(phase) {
             return;
         }
@@ -202,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         this.follow();
         if read.is_ready() {
-            if this.seen == Some(Phase::Idle) && buffer.filled().len() > before {
+            if this.pace.phase() == Phase::Idle && buffer.filled().len() > before {
                 this.pace.set(HEAD);
                 this.follow();
             }

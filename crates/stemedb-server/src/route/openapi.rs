@@ -9,11 +9,12 @@ use super::json_bytes;
 use crate::openapi::{self, page};
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::room::OfProgram;
 
 /// `GET /v1/openapi.json`.
 pub(super) async fn json(uri: Uri) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
-    Ok(json_bytes(StatusCode::OK, openapi::json().into()))
+    Ok(of_program(json_bytes(StatusCode::OK, openapi::json())))
 }
 
 /// `GET /v1/docs`.
@@ -25,5 +26,12 @@ pub(super) async fn page(uri: Uri) -> Result<Response, Problem> {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    Ok((StatusCode::OK, headers, page::html()).into_response())
+    let answer = (StatusCode::OK, headers, page::html());
+    Ok(of_program(answer.into_response()))
+}
+
+/// An answer whose body is not copied.
+fn of_program(mut answer: Response) -> Response {
+    answer.extensions_mut().insert(OfProgram);
+    answer
 }

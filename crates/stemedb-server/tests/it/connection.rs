@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use stemedb_server::Settings;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, pause, sleep, timeout};
 
 use crate::support::Home;
 use crate::wire::{LIVE, Running, Wire, header, pipe, status};
@@ -101,6 +102,55 @@ async fn a_client_that_does_not_read_is_cut_off_and_one_that_reads_slowly_is_not
         answer.extend(&piece[..read.unwrap()]);
     }
     assert!(begun.elapsed().as_secs() > 60);
+}
+
+/// The request is over when the last of its answer is queued, which is long before that is read.
+#[tokio::test(start_paused = true)]
+async fn a_long_answer_that_is_read_slowly_and_steadily_arrives_whole() {
+    let home = home(|settings| {
+        settings.head_seconds_max = 5;
+        settings.idle_seconds_max = 5;
+        settings.answer_bytes_per_second_min = 1024;
+    });
+    let (mut slow, answering) = pipe(&home, 4096);
+    slow.send("GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    let begun = Instant::now();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\n}\n") {
+        sleep(SECOND).await;
+        let mut piece = [0; 4096];
+        let read = tokio::io::AsyncReadExt::read(&mut slow.0, &mut piece).await;
+        let read = read.unwrap();
+        assert!(read > 0, "it ended after {} bytes", answer.len());
+        answer.extend(&piece[..read]);
+    }
+    assert!(answer.len() > 100 << 10, "{}", answer.len());
+    assert!(begun.elapsed().as_secs() > 20);
+    // From here the pause behind it runs.
+    answering.await.unwrap();
+    assert!((4..=6).contains(&(begun.elapsed().as_secs() - (answer.len() as u64).div_ceil(4096))));
+}
+
+/// What came while an answer waited is the beginning of a head, whose time runs once the answer is taken.
+#[tokio::test(start_paused = true)]
+async fn a_head_that_begins_before_the_last_answer_is_read_is_ended_in_its_own_time() {
+    let home = home(|settings| {
+        settings.head_seconds_max = 5;
+        settings.idle_seconds_max = 100;
+    });
+    let (mut slow, answering) = pipe(&home, 4096);
+    slow.send("GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    sleep(SECOND).await;
+    slow.send(&LIVE[..20]).await;
+    sleep(20 * SECOND).await;
+    assert!(!answering.is_finished());
+    let (head, _) = slow.next().await;
+    assert_eq!(status(&head), 200);
+    let begun = Instant::now();
+    answering.await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 5);
 }
 
 /// It took a byte within every limit on silence, and so held its answer for as long as it liked.
@@ -205,6 +255,70 @@ async fn connections_beyond_the_limit_wait_until_another_one_ends() {
     assert_eq!(third.status().await, 200);
     drop(third);
     running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_beyond_those_of_its_address_is_closed_at_once() {
+    let mut settings = Settings::default();
+    settings.connections_per_address_max = 2;
+    let running = Running::start(&settings).await;
+    let mut inside = [running.connect().await, running.connect().await];
+    for wire in &mut inside {
+        wire.send(LIVE).await;
+        assert_eq!(wire.status().await, 200);
+    }
+    let mut third = running.connect().await;
+    let closed = timeout(5 * SECOND, third.rest()).await;
+    assert_eq!(closed.expect("before its first head is due"), "");
+    for wire in &mut inside {
+        wire.send(LIVE).await;
+        assert_eq!(wire.status().await, 200);
+    }
+    drop(inside);
+    // The server hears of their end a moment later.
+    let last = LIVE.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+    let mut answer = String::new();
+    for _ in 0..1000 {
+        let mut wire = running.connect().await;
+        if wire.0.write_all(last.as_bytes()).await.is_ok() {
+            answer = wire.rest().await;
+        }
+        if !answer.is_empty() {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(status(&answer), 200);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_long_answer_waits_until_another_one_is_read_but_not_for_ever() {
+    let home = home(|settings| {
+        settings.answers_bytes_max = 1;
+        settings.request_seconds_max = 5;
+    });
+    let text = "a".repeat(100 << 10);
+    let record = json!({"subject": "s", "predicate": "p", "object": text, "agent": "x"});
+    home.post("/v1/assertions", record).await.ok(201);
+    home.settle();
+    // Nothing but the threads of the runtime has work from here.
+    pause();
+    let list = "GET /v1/subjects/s/assertions HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let (mut slow, _) = pipe(&home, 4096);
+    slow.send(list).await;
+    sleep(SECOND).await;
+    let (mut other, _) = pipe(&home, 4096);
+    let begun = Instant::now();
+    other.send(list).await;
+    assert_eq!((other.status().await, begun.elapsed().as_secs()), (503, 5));
+    other.send(LIVE).await;
+    assert_eq!(other.status().await, 200, "a short one");
+    let (head, body) = slow.next().await;
+    assert_eq!(status(&head), 200);
+    assert!(body.len() > 100 << 10);
+    other.send(list).await;
+    assert_eq!(other.status().await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

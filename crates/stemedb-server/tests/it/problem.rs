@@ -171,7 +171,7 @@ async fn whoever_waits_for_a_sequence_reads_it_when_it_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_takes_too_long_is_answered_and_a_writer_told_that_the_outcome_is_unknown() {
     let mut settings = Settings::default();
-    settings.request_seconds_max = 0;
+    settings.request_seconds_max = 1;
     let home = Home::with(&settings);
     // A body that never comes, and a sequence that never does.
     let mut endless = post("/v1/assertions", "");
