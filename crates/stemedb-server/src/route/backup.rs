@@ -13,6 +13,7 @@ use axum::{
     response::Response,
 };
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 use super::json;
 use crate::auth::Caller;
@@ -75,7 +76,7 @@ pub(super) async fn bytes(
             rest: length,
             _place: place,
         };
-        tokio::spawn(copy.run());
+        tokio::spawn(copy.run().in_current_span());
     }
     Ok(respond(body, length))
 }

@@ -10,6 +10,7 @@ use axum::{
     response::Response,
 };
 use stemedb::Sequence;
+use tracing::Instrument as _;
 
 use crate::auth::Caller;
 use crate::outlet::outlet;
@@ -65,10 +66,11 @@ pub(super) async fn get(
             upto: since,
             applied: since,
         };
-        tokio::spawn(async move {
+        let run = async move {
             feed.run().await;
             drop(place);
-        });
+        };
+        tokio::spawn(run.in_current_span());
     }
     Ok(respond(body, form))
 }
