@@ -73,6 +73,9 @@ pub(crate) const FEED_PAUSE_MS: u64 = 50;
 /// Bytes of a segment of the journal that are read at once.
 pub(crate) const SEGMENT_PIECE_BYTES: usize = 256 << 10;
 
+/// Segments of the journal that are given out at the same time.
+pub(crate) const BACKUPS_MAX: usize = 4;
+
 /// Seconds after which a feed whose client takes nothing lets go of the files that it reads.
 pub(crate) const FEED_REST_SECONDS: u64 = 1;
 

@@ -31,6 +31,8 @@ pub(crate) enum Cursors {
 #[derive(Debug)]
 pub(crate) struct Page {
     json: Vec<u8>,
+    /// How many items are in it.
+    count: usize,
 }
 
 impl Page {
@@ -40,32 +42,60 @@ impl Page {
         extent: Extent,
         item: impl Fn(T) -> I,
     ) -> Result<Self, Problem> {
-        let mut json = b"{\"items\":[".to_vec();
+        let mut page = Self::begin();
         let mut last: Option<PageCursor> = None;
         let mut next = None;
         let mut cursors = Vec::new();
-        for (count, listed) in listing.enumerate() {
+        for listed in listing {
             let listed = listed.map_err(|error| Problem::of(&error, Asked::Read))?;
-            if count == extent.items_max || json.len() > PAGE_BYTES_MAX {
+            if !page.has_room(extent.items_max) {
                 next = last;
                 break;
             }
-            if count > 0 {
-                json.push(b',');
-            }
-            append(&mut json, &item(listed.value))?;
+            page.push(&item(listed.value))?;
             if extent.cursors == Cursors::OfEach {
                 cursors.push(listed.cursor.to_string());
             }
             last = Some(listed.cursor);
         }
-        json.extend(b"],\"next_cursor\":");
-        append(&mut json, &next.map(|cursor| cursor.to_string()))?;
-        let page = Self { json };
+        let next = next.map(|cursor| cursor.to_string());
+        let page = page.end().with("next_cursor", &next)?;
         match extent.cursors {
             Cursors::OfNext => Ok(page),
             Cursors::OfEach => page.with("cursors", &cursors),
         }
+    }
+
+    /// One without items.
+    pub(crate) fn begin() -> Self {
+        Self {
+            json: b"{\"items\":[".to_vec(),
+            count: 0,
+        }
+    }
+
+    /// Whether another item may be given; the first one always may.
+    pub(crate) fn has_room(&self, items_max: usize) -> bool {
+        self.count == 0 || (self.count < items_max && self.json.len() <= PAGE_BYTES_MAX)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds an item.
+    pub(crate) fn push(&mut self, item: &impl Serialize) -> Result<(), Problem> {
+        if self.count > 0 {
+            self.json.push(b',');
+        }
+        self.count += 1;
+        append(&mut self.json, item)
+    }
+
+    /// Ends the items.
+    pub(crate) fn end(mut self) -> Self {
+        self.json.push(b']');
+        self
     }
 
     /// Adds a field behind the items.

@@ -79,7 +79,12 @@ impl Problem {
         if let Some(advice) = error.advice() {
             detail = format!("{detail}; {advice}");
         }
-        Self::new(code, detail).after(asked)
+        let problem = Self::new(code, detail);
+        // The journal keeps nothing of a record that it has no room for; a sync that failed for want of room is of another kind.
+        if code == Code::NoSpace && error.kind() == ErrorKind::Unavailable {
+            return problem;
+        }
+        problem.after(asked)
     }
 
     /// Adds what a writer has to know where the server is at fault.

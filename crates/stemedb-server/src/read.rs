@@ -7,6 +7,7 @@ use stemedb::{Sequence, View};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
+use tracing::Span;
 
 use crate::limits::APPLIED_POLL_MS;
 use crate::problem::{Asked, Problem};
@@ -74,9 +75,11 @@ pub(crate) async fn block<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let place = Arc::clone(places).acquire_owned().await;
+    // What it says is said of the request that it is done for.
+    let span = Span::current();
     let done = spawn_blocking(move || {
         let _place = place;
-        work()
+        span.in_scope(work)
     });
     done.await.unwrap_or_else(|error| {
         tracing::error!(%error, "work on the blocking pool ended without an answer");

@@ -15,6 +15,7 @@ use crate::auth::Gate;
 use crate::connection::Connections;
 use crate::held::Memory;
 use crate::intake::Intake;
+use crate::limits::BACKUPS_MAX;
 use crate::metric::{Metrics, Source};
 use crate::rate::Rate;
 use crate::request_id::RequestIds;
@@ -44,6 +45,10 @@ pub(crate) struct Shared {
     pub(crate) uploads: Arc<Semaphore>,
     /// A place for each feed that is open.
     pub(crate) feeds: Arc<Semaphore>,
+    /// A place for each segment that is given out: whoever may only read keeps nobody from a backup.
+    pub(crate) backups: Arc<Semaphore>,
+    /// The place of the one retry that goes on: it waits for the database, and bodies do not wait for it.
+    pub(crate) retries: Arc<Semaphore>,
     /// What bodies take that are not acknowledged.
     pub(crate) bodies: Memory,
     /// What long answers take that are not sent.
@@ -98,6 +103,8 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         patient: Arc::new(Semaphore::new(processors.div_ceil(2))),
         uploads: Arc::new(Semaphore::new(settings.uploads_max)),
         feeds: Arc::new(Semaphore::new(settings.feeds_max)),
+        backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
+        retries: Arc::new(Semaphore::new(1)),
         bodies,
         room: Room::new(settings.answers_bytes_max),
         scrapes: Arc::new(Semaphore::new(1)),

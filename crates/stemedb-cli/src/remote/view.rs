@@ -182,15 +182,40 @@ impl<'a> ServerView<'a> {
 
     /// See [`stemedb::View::epoch_chain`].
     pub(crate) fn epoch_chain(&self, id: RecordId) -> Result<Vec<Stored>, Failure> {
-        let answer = self.client.get(&self.at(format!("/v1/epochs/{id}")));
-        let chain: wire::Chain = match answer.and_then(super::Answer::json) {
-            Ok(chain) => chain,
-            Err(trouble) if trouble.code() == Some(Code::RecordNotFound) => return Ok(Vec::new()),
-            Err(trouble) => return Err(self.failure(trouble)),
-        };
-        let mut stored = Vec::with_capacity(chain.items.len());
+        let mut stored = Vec::new();
+        let mut ahead = Some(id);
+        while let Some(from) = ahead {
+            let answer = self.client.get(&self.at(format!("/v1/epochs/{from}")));
+            let chain: wire::Chain = match answer.and_then(super::Answer::json) {
+                Ok(chain) => chain,
+                Err(trouble)
+                    if trouble.code() == Some(Code::RecordNotFound) && stored.is_empty() =>
+                {
+                    return Ok(stored);
+                }
+                Err(trouble) => return Err(self.failure(trouble)),
+            };
+            let next = self.add_part(&mut stored, chain.items, from)?;
+            if chain.next.is_none() {
+                break;
+            }
+            if next == Some(from) || chain.next != next.map(|id| id.to_string()) {
+                return Err(self.no_chain(id));
+            }
+            ahead = next;
+        }
+        Ok(stored)
+    }
+
+    /// Adds a part of a chain, which has to begin with `id`; gives the id at which the chain goes on.
+    fn add_part(
+        &self,
+        stored: &mut Vec<Stored>,
+        items: Vec<wire::StoredRecord>,
+        id: RecordId,
+    ) -> Result<Option<RecordId>, Failure> {
         let mut next = Some(id);
-        for item in chain.items {
+        for item in items {
             let item = convert::stored(item)?;
             let Record::Epoch(epoch) = &item.record else {
                 return Err(self.no_chain(id));
@@ -201,7 +226,7 @@ impl<'a> ServerView<'a> {
             next = epoch.supersedes;
             stored.push(item);
         }
-        Ok(stored)
+        Ok(next)
     }
 
     fn no_chain(&self, id: RecordId) -> Failure {

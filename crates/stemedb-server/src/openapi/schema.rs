@@ -212,7 +212,7 @@ fn records(schemas: &mut Map<String, Value>) {
         schemas.insert(format!("Stored{}", shape.title), shape.stored());
         let sent = reference(shape.title);
         let body = json!({
-            "description": "One record, or an array of which all are stored or none.",
+            "description": "One record, or an array, of which nothing is stored if one is invalid.",
             "oneOf": [
                 sent,
                 {"type": "array", "items": sent, "minItems": 1, "maxItems": ARRAY_RECORDS_MAX},

@@ -65,7 +65,22 @@ fn a_full_disk_has_a_code_of_its_own_whatever_was_asked() {
         assert_eq!((problem.code, problem.status), (Code::NoSpace, 507));
         assert!(problem.detail.contains("make room"), "{}", problem.detail);
         assert!(!problem.detail.contains("place"), "{}", problem.detail);
+        // The journal kept nothing of it, which is known.
+        assert!(!problem.detail.contains("unknown"), "{}", problem.detail);
     }
+    // What was written, and is not known to be durable, may have been kept.
+    let unknown = stemedb_wal::AppendError::Unknown {
+        operation: "sync",
+        path: "place/wal".into(),
+        source: std::sync::Arc::new(std::io::ErrorKind::StorageFull.into()),
+    };
+    let problem = Problem::of(&unknown.into(), Asked::Write);
+    assert_eq!(problem.code, Code::NoSpace);
+    assert!(
+        problem.detail.contains("outcome unknown"),
+        "{}",
+        problem.detail
+    );
     let response = render(
         Problem::of(&full().into(), Asked::Write).into_response(),
         HeaderValue::from_static("one"),

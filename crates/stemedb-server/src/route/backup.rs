@@ -6,19 +6,24 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::{
-    extract::State,
-    http::{HeaderValue, StatusCode, Uri, header},
+    Extension,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     response::Response,
 };
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 use super::json;
-use crate::limits::SEGMENT_PIECE_BYTES;
+use crate::auth::Caller;
+use crate::limits::{BACKUPS_MAX, SEGMENT_PIECE_BYTES};
 use crate::outlet::{Outlet, outlet};
 use crate::problem::{Asked, Problem};
 use crate::query::{PathNumber, Query, bad};
 use crate::read::block;
 use crate::state::Shared;
+use crate::token::Scope;
 use crate::wire::{Code, Segments};
 
 /// The parameters of the bytes of a segment.
@@ -38,9 +43,10 @@ pub(super) async fn segments(
 pub(super) async fn bytes(
     State(shared): State<Arc<Shared>>,
     PathNumber(number): PathNumber,
-    uri: Uri,
+    Extension(caller): Extension<Caller>,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::of(&uri, &BYTES)?;
+    let query = Query::of(request.uri(), &BYTES)?;
     let offset = query.count("offset")?.unwrap_or(0);
     let segments = shared.database.segments().segments;
     let segment = segments.iter().find(|segment| segment.number == number);
@@ -54,38 +60,48 @@ pub(super) async fn bytes(
         return Err(bad(detail));
     };
     let length = query.count("bytes")?.unwrap_or(rest).min(rest);
-    let Ok(place) = Arc::clone(&shared.feeds).try_acquire_owned() else {
-        let detail = "as many streams are open as may be";
-        return Err(Problem::new(Code::Unavailable, detail));
-    };
     let (outlet, body) = outlet(shared.settings.stall_seconds_max);
-    let copy = Copy {
-        shared,
-        outlet,
-        number,
-        offset,
-        rest: length,
-        _place: place,
-    };
-    tokio::spawn(copy.run());
+    // Who asks for the head alone is given no bytes, and nothing is read for it.
+    if request.method() != Method::HEAD {
+        let Ok(place) = Arc::clone(&shared.backups).try_acquire_owned() else {
+            let detail = format!("{BACKUPS_MAX} backups are read already");
+            return Err(Problem::new(Code::Unavailable, detail));
+        };
+        let copy = Copy {
+            shared,
+            caller,
+            outlet,
+            number,
+            offset,
+            rest: length,
+            _place: place,
+        };
+        tokio::spawn(copy.run().in_current_span());
+    }
+    Ok(respond(body, length))
+}
+
+/// An answer of `length` bytes.
+fn respond(body: Body, length: u64) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/octet-stream");
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CONTENT_LENGTH, length.into());
-    Ok(response)
+    response
 }
 
 /// Bytes of a segment on their way.
 struct Copy {
     shared: Arc<Shared>,
+    caller: Caller,
     outlet: Outlet,
     number: u64,
     /// Where the next ones lie.
     offset: u64,
     /// How many are still to go.
     rest: u64,
-    /// Its place among the streams.
+    /// Its place among the backups.
     _place: OwnedSemaphorePermit,
 }
 
@@ -106,6 +122,10 @@ impl Copy {
     async fn step(&mut self) -> ControlFlow<bool> {
         if self.rest == 0 {
             return ControlFlow::Break(true);
+        }
+        if let Err(problem) = self.shared.gate.check(&self.caller, Scope::Admin) {
+            self.shared.metrics.add_problem(problem.code);
+            return ControlFlow::Break(false);
         }
         let wanted = SEGMENT_PIECE_BYTES.min(usize::try_from(self.rest).unwrap_or(usize::MAX));
         let database = Arc::clone(&self.shared.database);

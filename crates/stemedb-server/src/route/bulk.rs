@@ -17,6 +17,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
+use tracing::Instrument as _;
 
 use crate::auth::Caller;
 use crate::inlet::Inlet;
@@ -73,7 +74,7 @@ pub(super) async fn post(
         outlet,
         place,
     };
-    tokio::spawn(upload.run(inlet, cutter));
+    tokio::spawn(upload.run(inlet, cutter).in_current_span());
     let mut response = Response::new(body);
     let kind = HeaderValue::from_static(NDJSON);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     response::Response,
 };
 use stemedb::Sequence;
+use tracing::Instrument as _;
 
 use crate::auth::Caller;
 use crate::outlet::outlet;
@@ -32,47 +34,55 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Caller>,
-    uri: Uri,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::of(&uri, &FEED)?;
+    let query = Query::of(request.uri(), &FEED)?;
     let filter = Filter::of(&query)?;
-    let form = Form::of(&headers);
+    let headers = request.headers();
+    let form = Form::of(headers);
     // What was read already counts for more than where the client began.
-    let since = last_event_id(&headers)?.or(query.since()?).unwrap_or(0);
+    let since = last_event_id(headers)?.or(query.since()?).unwrap_or(0);
     let applied = check_since(&shared, since)?;
     let until = match query.flag("live")? {
         Some(false) => Some(applied),
         Some(true) | None => None,
     };
-    let Ok(place) = Arc::clone(&shared.feeds).try_acquire_owned() else {
-        let most = shared.settings.feeds_max;
-        let detail = format!("{most} feeds are open already");
-        return Err(Problem::new(Code::Unavailable, detail));
-    };
     let (outlet, body) = outlet(shared.settings.stall_seconds_max);
-    let feed = Feed {
-        shared,
-        caller,
-        outlet,
-        form,
-        filter,
-        until,
-        given: since,
-        upto: since,
-        applied: since,
-    };
-    tokio::spawn(async move {
-        feed.run().await;
-        drop(place);
-    });
+    // Who asks for the head alone is given no feed.
+    if request.method() != Method::HEAD {
+        let Ok(place) = Arc::clone(&shared.feeds).try_acquire_owned() else {
+            let most = shared.settings.feeds_max;
+            let detail = format!("{most} feeds are open already");
+            return Err(Problem::new(Code::Unavailable, detail));
+        };
+        let feed = Feed {
+            shared,
+            caller,
+            outlet,
+            form,
+            filter,
+            until,
+            given: since,
+            upto: since,
+            applied: since,
+        };
+        let run = async move {
+            feed.run().await;
+            drop(place);
+        };
+        tokio::spawn(run.in_current_span());
+    }
+    Ok(respond(body, form))
+}
+
+fn respond(body: Body, form: Form) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, form.content_type());
     // Proxies that gather what they pass on would hold events back.
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     headers.insert(unbuffered, HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {

@@ -17,6 +17,9 @@ use crate::read::block;
 use crate::state::Shared;
 use crate::wire::{Code, Quarantined, Retried};
 
+#[cfg(test)]
+mod tests;
+
 /// `GET /v1/quarantine`.
 pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
     let query = Query::of(&uri, &LIST)?;
@@ -63,7 +66,7 @@ pub(super) async fn retry(
         let receipt = database.retry_quarantined(sequence);
         receipt.map_err(|error| Problem::of(&error, Asked::Write))
     };
-    let retried = Retried::from(&block(&shared.checks, retry).await?);
+    let retried = Retried::from(&block(&shared.retries, retry).await?);
     json(status([(retried.status, retried.durability)]), &retried)
 }
 

@@ -33,7 +33,10 @@ pub(super) fn post_of(type_name: &'static str) -> Way {
     )
 }
 
-/// Stores the records of a body, all or none of them; the answer comes when they are as durable as the database makes them.
+/// Stores the records of a body, or none of them where one is invalid; the answer comes when they are as durable as the database makes them.
+///
+/// A long array goes into the journal in several parts, of which the last ones may fail where the disk is full: the answer then
+/// names the first of the records that were not stored.
 async fn post(shared: &Shared, uri: &Uri, body: JsonBody, type_name: &'static str) -> Answer {
     Query::of(uri, &[])?;
     let JsonBody { bytes, held } = body;

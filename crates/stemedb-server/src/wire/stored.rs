@@ -127,6 +127,8 @@ pub struct Chain {
     pub items: Vec<StoredRecord>,
     /// The epoch at the end of the chain that is not stored yet, if there is one.
     pub missing: Option<String>,
+    /// The epoch at which a long chain goes on: ask for it next. Null where the chain is whole.
+    pub next: Option<String>,
 }
 
 /// A subject, and how much is asserted of it.

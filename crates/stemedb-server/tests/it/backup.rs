@@ -1,9 +1,18 @@
 //! A backup that is made from elsewhere, of what the server gives.
 
-use stemedb::Database;
-use stemedb::backup::{BackupWriter, RestoreOptions, restore};
-use stemedb_server::wire::{Code, Segment, Segments};
+use std::time::Duration;
 
+use axum::body::{Body, BodyDataStream};
+use futures_util::StreamExt as _;
+use stemedb::backup::{BackupWriter, RestoreOptions, restore};
+use stemedb::{Database, Record};
+use stemedb_server::Settings;
+use stemedb_server::token::Scope;
+use stemedb_server::wire::{Code, Segment, Segments};
+use tokio::time::sleep;
+use tower::ServiceExt as _;
+
+use crate::change::closed;
 use crate::support::{Answer, Home, ask, claim, request};
 
 async fn segments(home: &Home) -> Segments {
@@ -13,7 +22,6 @@ async fn segments(home: &Home) -> Segments {
 
 /// Bytes of a segment.
 async fn bytes(home: &Home, path: &str) -> Vec<u8> {
-    use tower::ServiceExt as _;
     let asked = request("GET", path, &[], "");
     let response = home.service.router().oneshot(asked).await.unwrap();
     assert_eq!(response.status().as_u16(), 200);
@@ -118,4 +126,79 @@ async fn segments_and_bytes_that_there_are_not_are_refused() {
             .len() as u64,
         durable
     );
+}
+
+/// Stores, past the server, more than waits for a client that takes nothing; gives the segment that holds it.
+fn fill(home: &Home) -> Segment {
+    let quote = "q".repeat(60_000);
+    let records = (0..60).map(|number| {
+        let mut claim = claim("s", "p", number);
+        claim["type"] = "assertion".into();
+        claim["quote"] = quote.as_str().into();
+        Record::from_json(claim.to_string().as_bytes()).unwrap()
+    });
+    let receipts = home.database.ingest(records);
+    assert!(receipts.iter().all(Result::is_ok));
+    let segments = Segments::from(home.database.segments()).segments;
+    let longest = segments.into_iter().max_by_key(|segment| segment.bytes);
+    longest.filter(|segment| segment.bytes > 3 << 20).unwrap()
+}
+
+fn path_of(segment: &Segment) -> String {
+    format!("/v1/backup/segments/{}", segment.number)
+}
+
+/// Begins to read a segment.
+async fn begin(home: &Home, path: &str, headers: &[(&str, &str)]) -> BodyDataStream {
+    let asked = request("GET", path, headers, "");
+    let response = home.service.router().oneshot(asked).await.unwrap();
+    assert_eq!(response.status().as_u16(), 200);
+    let body: Body = response.into_body();
+    body.into_data_stream()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_have_a_number_of_their_own() {
+    let mut settings = Settings::default();
+    settings.feeds_max = 1;
+    let home = Home::with(&settings);
+    let segment = fill(&home);
+    let path = path_of(&segment);
+    let feed = request("GET", "/v1/changes", &[], "");
+    let feed = home.service.router().oneshot(feed).await.unwrap();
+    home.get("/v1/changes").await.problem(Code::Unavailable);
+    // Whoever has all the feeds has none of these.
+    let mut begun = Vec::new();
+    for _ in 0..4 {
+        begun.push(begin(&home, &path, &[]).await);
+    }
+    home.get(&path).await.problem(Code::Unavailable);
+    let head = ask(home.service.router(), request("HEAD", &path, &[], "")).await;
+    let head = head.ok(200);
+    assert_eq!(head.header("content-length"), segment.bytes.to_string());
+    assert!(head.text.is_empty());
+    drop((begun, feed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_breaks_off_when_its_token_is_revoked() {
+    let (home, field, revoke) = closed(Scope::Admin);
+    let path = path_of(&fill(&home));
+    let headers = [("authorization", field.as_str())];
+    while home.get_with("/v1/backup", &headers).await.status != 200 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let mut body = begin(&home, &path, &headers).await;
+    body.next().await.unwrap().unwrap();
+    revoke();
+    while home.get_with("/v1/backup", &headers).await.status == 200 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let error = loop {
+        match body.next().await.expect("it was given everything") {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.to_string(), "the stream broke off");
 }

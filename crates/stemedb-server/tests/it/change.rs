@@ -148,9 +148,12 @@ async fn filters_leave_out_what_is_not_asked_for() {
         ("subject_prefix=b&type=assertion&since=1", &[2]),
         ("type=assertion&since=1", &[2]),
     ] {
-        let path = format!("/v1/changes?{query}");
+        let path = format!("/v1/changes?live=false&{query}");
         let mut feed = open(home.service.router(), &path, &[]).await;
         assert_eq!(feed.sequences(expected.len()).await, expected, "{query}");
+        // And nothing besides.
+        assert_eq!(feed.line().await, ChangeLine::End(complete(4)), "{query}");
+        assert!(feed.try_next().await.is_none());
     }
     for query in [
         "type=claim",
@@ -297,6 +300,11 @@ async fn feeds_have_their_number_and_one_that_is_left_makes_room() {
     let refused = home.get("/v1/changes").await;
     refused.problem(Code::Unavailable);
     assert_eq!(refused.header("retry-after"), "1");
+    // The head alone is no feed, and takes no place.
+    let head = request("HEAD", "/v1/changes", &[], "");
+    let head = ask(home.service.router(), head).await.ok(200);
+    assert_eq!(head.header("content-type"), "application/x-ndjson");
+    assert!(!head.headers.contains_key("content-length"));
     drop(feed);
     while home
         .service
@@ -415,7 +423,7 @@ async fn other_methods_are_refused() {
 }
 
 /// A home that needs a token, one with this scope, and what revokes it.
-fn closed(scope: Scope) -> (Home, String, impl FnOnce()) {
+pub(crate) fn closed(scope: Scope) -> (Home, String, impl FnOnce()) {
     let home = Home::new();
     let file = TokenFile::of(home.path());
     let new = NewToken {

@@ -1,6 +1,7 @@
 //! Lists: pages to their end, as of a sequence, and what begins with a prefix.
 
 use serde_json::{Value, json};
+use stemedb::Record;
 use stemedb_server::wire::{Chain, Code, Page, StoredRecord, SubjectCount, VotePage, VoteTotals};
 
 use crate::support::{Home, claim};
@@ -180,8 +181,45 @@ async fn an_epoch_comes_with_what_it_supersedes() {
     let whole = chain(&ids[2]).await;
     let found: Vec<Value> = whole.items.iter().map(|item| json!(item.id)).collect();
     assert_eq!(found, [ids[2].clone(), ids[1].clone(), ids[0].clone()]);
-    assert_eq!(whole.missing, None);
+    assert_eq!((whole.missing, whole.next), (None, None));
     assert_eq!(chain(&lone["id"]).await.missing, Some("5".repeat(64)));
     assert_eq!(page(&home, "/v1/epochs").await.items.len(), 4);
     assert_eq!(all(&home, "/v1/epochs?", 1).await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_chain_of_epochs_comes_in_parts() {
+    // By their bytes, and by their number.
+    for (epochs, description) in [(90, 64_000), (150, 1)] {
+        let home = Home::new();
+        let mut expected: Vec<String> = vec!["5".repeat(64)];
+        let records = (0..epochs).map(|number| {
+            let text = "d".repeat(description);
+            let epoch = json!({"type": "epoch", "name": format!("{number}"), "agent": "a",
+                "description": text, "supersedes": expected.last()});
+            let epoch = Record::from_json(epoch.to_string().as_bytes()).unwrap();
+            expected.push(epoch.id().unwrap().to_string());
+            epoch
+        });
+        let records: Vec<Record> = records.collect();
+        let receipts = home.database.ingest(records);
+        assert!(receipts.iter().all(Result::is_ok));
+        home.settle();
+        let (mut found, mut parts) = (Vec::new(), 0);
+        let mut next = expected.last().cloned();
+        let mut missing = None;
+        while let Some(id) = next {
+            assert_eq!(missing, None);
+            let text = home.get(&format!("/v1/epochs/{id}")).await.ok(200).text;
+            assert!(text.len() < (4 << 20) + (70 << 10), "{}", text.len());
+            let chain: Chain = serde_json::from_str(&text).unwrap();
+            assert!((1..=100).contains(&chain.items.len()));
+            found.extend(chain.items.iter().map(|item| item.id.to_string()));
+            (missing, next) = (chain.missing, chain.next);
+            parts += 1;
+        }
+        assert_eq!(parts, 2);
+        assert_eq!(missing.as_ref(), expected.first());
+        assert!(found.iter().eq(expected.iter().skip(1).rev()));
+    }
 }

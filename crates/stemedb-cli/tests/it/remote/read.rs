@@ -106,6 +106,23 @@ fn lists_go_on_behind_any_cursor_and_stop_at_any_sequence() {
     }
 }
 
+/// A server gives a chain of so many in parts.
+#[test]
+fn a_long_chain_of_epochs_is_followed_to_its_end() {
+    let (mut lines, mut last) = (String::new(), "5".repeat(64));
+    for number in 0..250 {
+        let line =
+            format!(r#"{{"type":"epoch","name":"{number}","agent":"a","supersedes":"{last}"}}"#);
+        let epoch = stemedb::Record::from_json(line.as_bytes()).unwrap();
+        last = epoch.id().unwrap().to_string();
+        lines += &(line + "\n");
+    }
+    let served = Served::with(&lines);
+    let chain = served.same(&["epochs", &last, "--json"]).fine().ndjson();
+    assert_eq!(chain.len(), 250);
+    assert_eq!(chain[249]["name"], "0");
+}
+
 #[test]
 fn what_is_not_there_is_not_found() {
     let served = Served::with(&variety());

@@ -68,7 +68,9 @@ const RETRIED: &[Answer] = &[
 ];
 
 const STORE: &str = "The answer comes when what is stored is durable. The field `type` may be left out. \
-    If one record of an array is invalid nothing is stored, and the answer names each that is.";
+    If one record of an array is invalid nothing is stored, and the answer names each that is. \
+    If the disk is full some records of a long array may be stored: \
+    the answer names the first of those that are not.";
 
 const RECORD: &[Answer] = &[
     Answer {
