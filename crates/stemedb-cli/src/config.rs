@@ -124,6 +124,7 @@ struct Content {
     tls_key: Option<PathBuf>,
     insecure_http: Option<bool>,
     connections_max: Option<u64>,
+    connections_per_address_max: Option<u64>,
     requests_per_second_max: Option<u64>,
     url: Option<String>,
     token_file: Option<PathBuf>,
@@ -172,6 +173,7 @@ fn merge(
         tls_key: content.tls_key.take().map(|file| beside.join(file)),
         insecure_http: content.insecure_http,
         connections_max: content.connections_max,
+        connections_per_address_max: content.connections_per_address_max,
         requests_per_second_max: content.requests_per_second_max,
     };
     let remote = remote::Written {

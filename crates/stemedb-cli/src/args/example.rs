@@ -24,8 +24,8 @@ over stemedb.toml over default; `stemedb config` shows what is in force and from
 Without a flag: stream_cache_bytes_max and small_cache_bytes_max, the bytes of records and of
 epochs that are kept in memory (1048576 to 1099511627776, 67108864 and 33554432 by default),
 and known_ids_bytes_max, those of a filter that tells new records from stored ones without a look
-at the disk (262144 to 1099511627776, or 0 for none; 67108864 by default); for `serve` connections_max (1024)
-and requests_per_second_max, of one token or address (0, which is no limit).
+at the disk (262144 to 1099511627776, or 0 for none; 67108864 by default); for `serve` connections_max (1024),
+connections_per_address_max (512) and requests_per_second_max, of one token or address (0, which is no limit).
 
 With --url a command asks a running server in place of a directory, and says the same. A token is read
 from STEMEDB_TOKEN or a file, is never printed, and is sent over https or to this machine alone. --dir

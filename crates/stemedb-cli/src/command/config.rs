@@ -33,6 +33,7 @@ struct Document {
     tls_key: Json<Option<String>>,
     insecure_http: Json<bool>,
     connections_max: Json<u64>,
+    connections_per_address_max: Json<u64>,
     requests_per_second_max: Json<u64>,
     url: Json<Option<String>>,
     token: Json<Option<&'static str>>,
@@ -73,6 +74,10 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Failure> {
         tls_key: path(&serve.tls_key),
         insecure_http: shown(&serve.insecure_http, serve.insecure_http.value),
         connections_max: shown(&serve.connections_max, serve.connections_max.value),
+        connections_per_address_max: shown(
+            &serve.connections_per_address_max,
+            serve.connections_per_address_max.value,
+        ),
         requests_per_second_max: shown(
             &serve.requests_per_second_max,
             serve.requests_per_second_max.value,
@@ -124,6 +129,10 @@ fn lines(document: Document) -> Vec<String> {
         ("tls_key", path(document.tls_key)),
         ("insecure_http", switch(document.insecure_http)),
         ("connections_max", text(document.connections_max)),
+        (
+            "connections_per_address_max",
+            text(document.connections_per_address_max),
+        ),
         (
             "requests_per_second_max",
             text(document.requests_per_second_max),

@@ -54,6 +54,7 @@ impl Plan {
         }
         let mut settings = Settings::default();
         settings.connections_max = count(given.connections_max.value);
+        settings.connections_per_address_max = count(given.connections_per_address_max.value);
         settings.requests_per_second_max = count(given.requests_per_second_max.value);
         let plan = Self {
             listen,

@@ -21,6 +21,8 @@ pub(crate) struct Serve {
     pub(crate) insecure_http: Setting<bool>,
     /// Connections at the same time.
     pub(crate) connections_max: Setting<u64>,
+    /// Of these from one address.
+    pub(crate) connections_per_address_max: Setting<u64>,
     /// Requests a second of one client; 0 is no limit.
     pub(crate) requests_per_second_max: Setting<u64>,
 }
@@ -33,6 +35,7 @@ pub(super) struct Written {
     pub(super) tls_key: Option<PathBuf>,
     pub(super) insecure_http: Option<bool>,
     pub(super) connections_max: Option<u64>,
+    pub(super) connections_per_address_max: Option<u64>,
     pub(super) requests_per_second_max: Option<u64>,
 }
 
@@ -71,6 +74,11 @@ pub(super) fn merge(
         tls_key: path("STEMEDB_TLS_KEY", written.tls_key),
         insecure_http: pick(None, insecure_set, written.insecure_http, from_file).or(false),
         connections_max: number("STEMEDB_CONNECTIONS_MAX", written.connections_max, 1024)?,
+        connections_per_address_max: number(
+            "STEMEDB_CONNECTIONS_PER_ADDRESS_MAX",
+            written.connections_per_address_max,
+            512,
+        )?,
         requests_per_second_max: number(
             "STEMEDB_REQUESTS_PER_SECOND_MAX",
             written.requests_per_second_max,

@@ -89,7 +89,7 @@ fn a_setting_that_makes_no_sense_names_its_place() {
     assert_eq!(
         refusal("json = true\ndri = \"x\""),
         said(
-            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`, `known_ids_bytes_max`, `listen`, `tls_cert`, `tls_key`, `insecure_http`, `connections_max`, `requests_per_second_max`, `url`, `token_file`, `ca`"
+            "x.toml:2: unknown field `dri`, expected one of `dir`, `store`, `json`, `quiet`, `stream_cache_bytes_max`, `small_cache_bytes_max`, `known_ids_bytes_max`, `listen`, `tls_cert`, `tls_key`, `insecure_http`, `connections_max`, `connections_per_address_max`, `requests_per_second_max`, `url`, `token_file`, `ca`"
         )
     );
     assert_eq!(
@@ -134,7 +134,7 @@ fn a_file_that_was_named_has_to_be_there() {
 
 #[test]
 fn settings_of_serve_come_from_each_place_too() {
-    let text = "listen = \"127.0.0.1:1\"\ntls_cert = \"c.pem\"\ntls_key = \"/k.pem\"\ninsecure_http = true\nconnections_max = 5\nrequests_per_second_max = 7";
+    let text = "listen = \"127.0.0.1:1\"\ntls_cert = \"c.pem\"\ntls_key = \"/k.pem\"\ninsecure_http = true\nconnections_max = 5\nconnections_per_address_max = 3\nrequests_per_second_max = 7";
     let serve = |env, text| {
         let settings = merge(&flags(None), variables(env), written(text));
         settings.map(|settings| settings.serve)
@@ -145,6 +145,7 @@ fn settings_of_serve_come_from_each_place_too() {
     assert_eq!(from_file.tls_key.value, Some("/k.pem".into()));
     assert!(from_file.insecure_http.value);
     assert_eq!(from_file.connections_max.value, 5);
+    assert_eq!(from_file.connections_per_address_max.value, 3);
     assert_eq!(from_file.requests_per_second_max.value, 7);
     let env = &[
         ("STEMEDB_LISTEN", "[::1]:2"),
@@ -152,6 +153,7 @@ fn settings_of_serve_come_from_each_place_too() {
         ("STEMEDB_TLS_KEY", "l.pem"),
         ("STEMEDB_INSECURE_HTTP", "0"),
         ("STEMEDB_CONNECTIONS_MAX", "6"),
+        ("STEMEDB_CONNECTIONS_PER_ADDRESS_MAX", "4"),
         ("STEMEDB_REQUESTS_PER_SECOND_MAX", "8"),
     ];
     let from_env = serve(env, text).unwrap();
@@ -160,6 +162,7 @@ fn settings_of_serve_come_from_each_place_too() {
     assert_eq!(from_env.tls_key.origin, Origin::Variable("STEMEDB_TLS_KEY"));
     assert!(!from_env.insecure_http.value);
     assert_eq!(from_env.connections_max.value, 6);
+    assert_eq!(from_env.connections_per_address_max.value, 4);
     assert_eq!(from_env.requests_per_second_max.value, 8);
     let default = serve(&[], "").unwrap();
     assert_eq!(default.listen.value.to_string(), "127.0.0.1:8642");
