@@ -4,6 +4,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
+    http::HeaderValue,
     middleware::{Next, from_fn_with_state},
     routing::get,
 };
@@ -30,7 +31,8 @@ async fn a_handler_that_panics_is_an_internal_failure_and_the_next_request_is_an
     let guarded = from_fn_with_state(
         around,
         async |State(around): State<Around>, request: Request, next: Next| {
-            guard(&around, request, next).await
+            let id = HeaderValue::from_static("some");
+            guard(&around, request, (next, id)).await
         },
     );
     let routes = Router::new()
