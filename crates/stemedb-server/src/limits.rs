@@ -85,6 +85,9 @@ pub(crate) const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Milliseconds between two looks for a sequence that nobody was given yet.
 pub(crate) const APPLIED_POLL_MS: u64 = 20;
 
+/// Seconds for which a sync may go on before the server is not ready.
+pub(crate) const SYNC_SECONDS_MAX: u64 = 10;
+
 /// Seconds after which a client may try again what the server could not do.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 

@@ -25,6 +25,21 @@ impl Shared {
         at: At,
         read: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        let places = if at.is_long {
+            &self.patient
+        } else {
+            &self.reads
+        };
+        self.read_among(places, at, read).await
+    }
+
+    /// The same, when one of `places` is free.
+    pub(crate) async fn read_among<T: Send + 'static>(
+        self: &Arc<Self>,
+        places: &Arc<Semaphore>,
+        at: At,
+        read: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         if let Some(wanted) = at.wanted() {
             self.wait_applied(wanted).await?;
         }
@@ -36,11 +51,6 @@ impl Shared {
                 None => Ok(view),
             });
             read(&view.map_err(|error| Problem::of(&error, Asked::Read))?)
-        };
-        let places = if at.is_long {
-            &self.patient
-        } else {
-            &self.reads
         };
         block(places, read).await
     }

@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) bodies: Memory,
     /// What long answers take that are not sent.
     pub(crate) room: Room,
+    /// The place of the one look whether the database can be read: whoever probes does not wait for whoever reads.
+    pub(crate) probes: Arc<Semaphore>,
     /// The place of the one scrape that does work.
     pub(crate) scrapes: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
@@ -107,6 +109,7 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         retries: Arc::new(Semaphore::new(1)),
         bodies,
         room: Room::new(settings.answers_bytes_max),
+        probes: Arc::new(Semaphore::new(1)),
         scrapes: Arc::new(Semaphore::new(1)),
         metrics,
         trace_ids,

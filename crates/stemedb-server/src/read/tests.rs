@@ -66,6 +66,14 @@ async fn who_asks_for_little_does_not_wait_for_those_who_ask_for_much() {
 }
 
 #[tokio::test]
+async fn readiness_waits_for_nobody_who_reads() {
+    let one = One::new();
+    let shared = one.service.shared();
+    let _taken = [&shared.reads, &shared.patient, &shared.scrapes].map(take);
+    assert_eq!(one.get("/healthz/ready").await.status(), 200);
+}
+
+#[tokio::test]
 async fn who_asks_for_much_takes_no_place_from_those_who_ask_for_little() {
     let one = One::new();
     let _taken = take(&one.service.shared().reads);
