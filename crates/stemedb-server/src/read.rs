@@ -1,6 +1,7 @@
-//! The way out: reads run on the blocking pool, few at a time, each on a view of its own.
+//! The way out: reads run on the blocking pool, few at a time, each on a view of its own, and for as long as anybody waits for them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use stemedb::{Sequence, View};
@@ -44,15 +45,20 @@ impl Shared {
             self.wait_applied(wanted).await?;
         }
         let shared = Arc::clone(self);
+        let waiting = Waiting::default();
+        let given_up = Arc::clone(&waiting.given_up);
         let read = move || {
             let view = shared.database.view();
+            let view = view.map(|view| view.until(given_up));
             let view = view.and_then(|view| match at.as_of {
                 Some(sequence) => view.as_of(sequence),
                 None => Ok(view),
             });
             read(&view.map_err(|error| Problem::of(&error, Asked::Read))?)
         };
-        block(places, read).await
+        let read = block(places, read).await;
+        drop(waiting);
+        read
     }
 
     /// Waits until a sequence can be read, but not for long.
@@ -77,9 +83,22 @@ impl Shared {
     }
 }
 
+/// Somebody who waits for a read, and gives it up when this is dropped: it has ended, its time is over, or its client is gone.
+#[derive(Debug, Default)]
+struct Waiting {
+    given_up: Arc<AtomicBool>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // Ordering: nothing else is told by it.
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Runs what blocks on the blocking pool, when one of `places` is free.
 ///
-/// Whoever stops waiting does not end it: it keeps its place until it is done.
+/// Whoever stops waiting does not end it: it keeps its place until it is done, or finds that it is given up.
 pub(crate) async fn block<T: Send + 'static>(
     places: &Arc<Semaphore>,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
