@@ -76,6 +76,7 @@ mod stamp;
 mod state;
 mod tls;
 pub mod token;
+mod total;
 mod trace;
 pub mod wire;
 

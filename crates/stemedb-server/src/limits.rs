@@ -15,6 +15,12 @@ pub(crate) const PAGE_ITEMS_DEFAULT: usize = 100;
 /// Items of a page at most.
 pub(crate) const PAGE_ITEMS_MAX: usize = 1000;
 
+/// Totals of votes that are kept, each of one assertion up to one sequence.
+pub(crate) const TOTALS_KEPT_MAX: usize = 64;
+
+/// Votes of an assertion from which its totals are kept.
+pub(crate) const TOTALS_VOTES_MIN: u64 = 1000;
+
 /// Bytes of a page after which it ends, whatever the number of its items; one item is always given.
 pub(crate) const PAGE_BYTES_MAX: usize = 4 << 20;
 

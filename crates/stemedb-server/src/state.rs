@@ -21,6 +21,7 @@ use crate::rate::Rate;
 use crate::request_id::RequestIds;
 use crate::room::Room;
 use crate::token::TokenFile;
+use crate::total::KnownTotals;
 use crate::trace::TraceIds;
 use crate::{Settings, Shutdown, StartError, route};
 
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) probes: Arc<Semaphore>,
     /// The place of the one scrape that does work.
     pub(crate) scrapes: Arc<Semaphore>,
+    /// What is known of the votes on assertions that have many.
+    pub(crate) totals: KnownTotals,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) trace_ids: TraceIds,
 }
@@ -111,6 +114,7 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         room: Room::new(settings.answers_bytes_max),
         probes: Arc::new(Semaphore::new(1)),
         scrapes: Arc::new(Semaphore::new(1)),
+        totals: KnownTotals::default(),
         metrics,
         trace_ids,
     });
