@@ -52,6 +52,7 @@
 mod auth;
 mod body;
 mod connection;
+mod crowd;
 mod guard;
 mod held;
 mod inlet;

@@ -124,6 +124,12 @@ pub(crate) const PEM_BYTES_MAX: u64 = 1 << 20;
 /// Clients whose requests are counted at the same time.
 pub(crate) const RATE_CLIENTS_MAX: usize = 1 << 14;
 
+/// Seconds for which a connection may wait for its client whoever else comes; after them it goes when all places are taken.
+pub(crate) const WAIT_SECONDS_MIN: u64 = 1;
+
+/// Milliseconds between two looks for a connection that can go.
+pub(crate) const CROWD_LOOK_MS: u64 = 50;
+
 /// Milliseconds without a new connection after the operating system had no means for one.
 pub(crate) const ACCEPT_PAUSE_MS: u64 = 100;
 

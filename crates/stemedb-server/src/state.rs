@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 
 use crate::auth::Gate;
 use crate::connection::Connections;
+use crate::crowd::Standing;
 use crate::held::Memory;
 use crate::intake::Intake;
 use crate::limits::BACKUPS_MAX;
@@ -161,7 +162,8 @@ impl Service {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.connections().answer(stream, None).await;
+        let alone = (None, Standing::new());
+        self.connections().answer(stream, alone).await;
     }
 
     /// The settings that it was made with.
