@@ -52,6 +52,7 @@
 mod auth;
 mod body;
 mod connection;
+mod crowd;
 mod guard;
 mod held;
 mod inlet;
@@ -76,6 +77,7 @@ mod stamp;
 mod state;
 mod tls;
 pub mod token;
+mod total;
 mod trace;
 pub mod wire;
 
