@@ -158,7 +158,7 @@ fn answered(bytes: &[u8]) -> String {
 
 /// The bad clients, at work on a thread of their own; they end when this is dropped.
 ///
-/// Elsewhere they would have processors of their own. Here that thread yields to the server and the good clients, as far as niceness 5 goes.
+/// Elsewhere they would have processors of their own. Here that thread takes what the server and the good clients leave (niceness 19).
 pub(super) struct Hostile(Option<Runtime>);
 
 impl Hostile {
@@ -209,7 +209,7 @@ fn yield_to_others() {
     let link = std::fs::read_link("/proc/thread-self").unwrap_or_default();
     if let Some(thread) = link.file_name() {
         let mut renice = Command::new("renice");
-        renice.args(["-n", "5", "-p"]).arg(thread);
+        renice.args(["-n", "19", "-p"]).arg(thread);
         // Where that is not to be had they are as important as the others.
         drop(renice.stdout(Stdio::null()).stderr(Stdio::null()).status());
     }
