@@ -40,7 +40,7 @@ impl FromRequest<Arc<Shared>> for JsonBody {
         if said_length(request.headers()) > Some(bytes_max) {
             return Err(too_large(bytes_max));
         }
-        let mut inlet = Inlet::new(request.into_body(), shared.settings.stall_seconds_max);
+        let mut inlet = Inlet::new(request, &shared.settings);
         let (mut held, mut bytes) = (Held::default(), Vec::new());
         while let Some(more) = inlet.next().await.map_err(unreadable)? {
             let length = bytes.len() + more.len();

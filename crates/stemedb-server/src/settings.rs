@@ -30,6 +30,10 @@ pub struct Settings {
     pub heartbeat_seconds: u64,
     /// Seconds that a client may send nothing of a body, or take nothing of a stream, before it is cut off; at least 1. Default: 30.
     pub stall_seconds_max: u64,
+    /// Bytes a second that a client sends on average, once those seconds are used up; 0 is no limit. It concerns what the server waits
+    /// for: a body of JSON, and each line of an upload once it has begun, so that lines may come as seldom as the client likes, as far as
+    /// it may be silent. Default: 1,024.
+    pub body_bytes_per_second_min: u64,
     /// Seconds that a request may take from its head to the head of the answer, at least 1. Default: 30.
     pub request_seconds_max: u64,
     /// Seconds that a read waits for a sequence that cannot be read yet; 0 is not to wait. Default: 5.
@@ -69,6 +73,7 @@ impl Default for Settings {
             feeds_max: 64,
             heartbeat_seconds: 15,
             stall_seconds_max: 30,
+            body_bytes_per_second_min: 1024,
             request_seconds_max: 30,
             wait_seconds_max: 5,
             connections_max: 1024,

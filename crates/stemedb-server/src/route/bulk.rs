@@ -49,8 +49,8 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<Response, Problem> {
     Query::of(request.uri(), &[])?;
-    let (parts, body) = request.into_parts();
-    let encoding = check_form(&parts.headers)?;
+    let encoding = check_form(request.headers())?;
+    let is_asked_for = request.headers().contains_key(header::EXPECT);
     let Ok(place) = Arc::clone(&shared.uploads).try_acquire_owned() else {
         let most = shared.settings.uploads_max;
         let detail = format!("{most} uploads go on already; nothing of this one was stored");
@@ -60,13 +60,12 @@ pub(super) async fn post(
         tracing::error!(%error, "a decoder cannot be made");
         Problem::internal("a decoder cannot be made")
     })?;
-    let stall_seconds_max = shared.settings.stall_seconds_max;
-    let mut inlet = Inlet::new(body, stall_seconds_max);
+    let mut inlet = Inlet::new(request, &shared.settings);
     // Behind the head of the answer nobody would ask for the body any more.
-    if parts.headers.contains_key(header::EXPECT) {
-        inlet.ask().await;
+    if is_asked_for {
+        inlet.ask().await?;
     }
-    let (outlet, body) = outlet(stall_seconds_max);
+    let (outlet, body) = outlet(shared.settings.stall_seconds_max);
     let upload = Upload {
         shared,
         request_id,

@@ -86,6 +86,7 @@ impl Upload {
             caller: &self.caller,
             inlet,
             cutter: Some(cutter),
+            next_line: 1,
             to_submit,
             room: Arc::new(Semaphore::new(UPLOAD_BYTES_MAX)),
         };
@@ -198,6 +199,8 @@ struct Reading<'a> {
     inlet: Inlet,
     /// Away while it works.
     cutter: Option<Cutter>,
+    /// The line whose time runs, or is to run once it begins.
+    next_line: u64,
     to_submit: mpsc::Sender<Passed<Checking>>,
     /// A permit for each byte that may be in flight.
     room: Arc<Semaphore>,
@@ -230,6 +233,7 @@ impl Reading<'_> {
         let shared = self.shared;
         let ended = shared.gate.ended(self.caller, Scope::Write);
         tokio::pin!(ended);
+        self.inlet.end_line();
         loop {
             let gathered = tokio::select! {
                 biased;
@@ -251,8 +255,24 @@ impl Reading<'_> {
             match broken {
                 Some(problem) => return Ok(Err(problem)),
                 None if has_ended => return Ok(Ok(())),
-                None => {}
+                None => self.time_line(),
             }
+        }
+    }
+
+    /// Lets the time run that each line has for itself: bytes came, and either they made lines whole or they belong to one that is not.
+    fn time_line(&mut self) {
+        let Some(cutter) = &self.cutter else {
+            return;
+        };
+        let (next_line, is_within) = (cutter.next_line(), cutter.is_within_line());
+        let was_made_whole = next_line != self.next_line;
+        self.next_line = next_line;
+        if was_made_whole {
+            self.inlet.end_line();
+        }
+        if is_within || !was_made_whole {
+            self.inlet.begin_line();
         }
     }
 
