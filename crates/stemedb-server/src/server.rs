@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::connection::{Connections, Peer};
 use crate::limits::ACCEPT_PAUSE_MS;
+use crate::rate::Client;
 use crate::seat::{Seat, Seats};
 use crate::{Service, Tls};
 
@@ -107,7 +108,7 @@ impl Open {
             let place = self.place().await;
             match listener.tcp.accept().await {
                 Ok((stream, peer)) => {
-                    let Some(seat) = self.seats.take(peer.ip()) else {
+                    let Some(seat) = self.seats.take(Client::at(peer.ip())) else {
                         tracing::debug!(%peer, "a connection beyond those of one address");
                         continue;
                     };

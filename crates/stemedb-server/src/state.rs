@@ -20,6 +20,7 @@ use crate::metric::{Metrics, Source};
 use crate::rate::Rate;
 use crate::request_id::RequestIds;
 use crate::room::Room;
+use crate::seat::Places;
 use crate::token::TokenFile;
 use crate::trace::TraceIds;
 use crate::{Settings, Shutdown, StartError, route};
@@ -42,9 +43,9 @@ pub(crate) struct Shared {
     /// decompressed. There are fewer than processors, so that those who ask for little do not wait for those who ask for much.
     pub(crate) patient: Arc<Semaphore>,
     /// A place for each upload that goes on.
-    pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) uploads: Places,
     /// A place for each feed that is open.
-    pub(crate) feeds: Arc<Semaphore>,
+    pub(crate) feeds: Places,
     /// A place for each segment that is given out: whoever may only read keeps nobody from a backup.
     pub(crate) backups: Arc<Semaphore>,
     /// The place of the one retry that goes on: it waits for the database, and bodies do not wait for it.
@@ -101,8 +102,8 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         reads: Arc::new(Semaphore::new(settings.reads_max)),
         checks: Arc::new(Semaphore::new(processors)),
         patient: Arc::new(Semaphore::new(processors.div_ceil(2))),
-        uploads: Arc::new(Semaphore::new(settings.uploads_max)),
-        feeds: Arc::new(Semaphore::new(settings.feeds_max)),
+        uploads: Places::new(settings.uploads_max),
+        feeds: Places::new(settings.feeds_max),
         backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         retries: Arc::new(Semaphore::new(1)),
         bodies,

@@ -20,10 +20,12 @@ use axum::{
 use tracing::Instrument as _;
 
 use crate::auth::Caller;
+use crate::connection::Peer;
 use crate::inlet::Inlet;
 use crate::outlet::outlet;
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::rate::Client;
 use crate::request_id::RequestId;
 use crate::state::Shared;
 use crate::wire::Code;
@@ -51,11 +53,12 @@ pub(super) async fn post(
     Query::of(request.uri(), &[])?;
     let encoding = check_form(request.headers())?;
     let is_asked_for = request.headers().contains_key(header::EXPECT);
-    let Ok(place) = Arc::clone(&shared.uploads).try_acquire_owned() else {
-        let most = shared.settings.uploads_max;
-        let detail = format!("{most} uploads go on already; nothing of this one was stored");
-        return Err(Problem::new(Code::Unavailable, detail));
-    };
+    let peer = request.extensions().get::<Peer>().copied();
+    let place = shared.uploads.take(Client::of(&caller, peer));
+    let place = place.map_err(|full| {
+        let detail = format!("uploads: {full}; nothing of this one was stored");
+        Problem::new(Code::Unavailable, detail)
+    })?;
     let cutter = Cutter::new(encoding).map_err(|error| {
         tracing::error!(%error, "a decoder cannot be made");
         Problem::internal("a decoder cannot be made")

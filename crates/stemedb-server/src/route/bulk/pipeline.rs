@@ -26,6 +26,7 @@ use crate::outlet::{Outlet, Unheard};
 use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
 use crate::read::block;
 use crate::request_id::RequestId;
+use crate::seat::Place;
 use crate::state::Shared;
 use crate::token::Scope;
 use crate::wire::{BulkLine, Code};
@@ -38,7 +39,7 @@ pub(super) struct Upload {
     pub(super) caller: Caller,
     pub(super) outlet: Outlet,
     /// Its place among the uploads.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// What a stage passes on, in the order of the lines.
