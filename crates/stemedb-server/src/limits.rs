@@ -27,6 +27,9 @@ pub(crate) const ANSWERS_WAITING_MAX: usize = 16;
 /// Bytes of a body up to which it is read and checked where it came in, without the way to another thread.
 pub(crate) const BODY_BYTES_INLINE_MAX: usize = 4 << 10;
 
+/// Bytes of every body that do not wait for those of long ones.
+pub(crate) const BODY_BYTES_RESERVED: usize = 64 << 10;
+
 /// Records that one call into the database takes at most, but for those of its last request; their bytes are bounded by
 /// what bodies may hold.
 pub(crate) const SUBMISSION_RECORDS_MAX: usize = 16_384;

@@ -13,7 +13,8 @@ pub struct Settings {
     /// Bytes of a body of JSON, at least 4 MiB, which is the longest record. Default: 8 MiB.
     pub body_bytes_max: usize,
     /// Bytes of all bodies of JSON together that are read and not yet acknowledged, at least `body_bytes_max`; who comes then waits, but
-    /// for one at a time, which is read to its end. Default: 256 MiB.
+    /// for one at a time, which is read to its end. The first 64 KiB of every body come from a part of their own, which has them for
+    /// `connections_max` bodies or is a quarter of all, so that short ones do not wait for long ones. Default: 256 MiB.
     pub bodies_bytes_max: usize,
     /// Bytes of all long answers together that are not yet taken, at least 1; what comes then waits, for as long as its request may, but
     /// for one at a time. Default: 64 MiB.

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use crate::auth::Gate;
 use crate::connection::Connections;
-use crate::held::Memory;
+use crate::held::Bodies;
 use crate::intake::Intake;
 use crate::limits::BACKUPS_MAX;
 use crate::metric::{Metrics, Source};
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
     /// The place of the one retry that goes on: it waits for the database, and bodies do not wait for it.
     pub(crate) retries: Arc<Semaphore>,
     /// What bodies take that are not acknowledged.
-    pub(crate) bodies: Memory,
+    pub(crate) bodies: Bodies,
     /// What long answers take that are not sent.
     pub(crate) room: Room,
     /// The place of the one scrape that does work.
@@ -85,7 +85,7 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
     let queue = settings.queued_requests_max;
     let (intake, thread) =
         Intake::start(Arc::clone(&database), queue, runtime).map_err(StartError::Thread)?;
-    let bodies = Memory::new(settings.bodies_bytes_max);
+    let bodies = Bodies::new(settings);
     let metrics = Arc::new(Metrics::new(Source {
         database: Arc::clone(&database),
         intake: intake.clone(),

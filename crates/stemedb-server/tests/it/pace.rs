@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::bulk::{Answered, NDJSON, broke_off, fed, read, typed, upload};
-use crate::support::{Answer, Home, ask};
+use crate::support::{Answer, Home, ask, claim};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -144,4 +144,52 @@ async fn where_no_rate_is_asked_for_silence_alone_ends_a_body() {
     let (sender, asked) = post(&home);
     send(sender, bytes(&[b' '; 100]), 2 * SECOND).await;
     asked.await.unwrap().problem(Code::InvalidJson);
+}
+
+/// The memory that all bodies hold, as a scrape says it.
+async fn held_bytes(home: &Home) -> usize {
+    let scraped = home.get("/metrics").await.ok(200);
+    let mut lines = scraped.text.lines();
+    let held = lines.find_map(|line| line.strip_prefix("stemedb_http_bodies_held_bytes "));
+    held.unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_body_does_not_wait_for_long_ones_that_stand_still() {
+    let mut settings = Settings::default();
+    settings.body_bytes_max = 4 << 20;
+    settings.bodies_bytes_max = 4 << 20;
+    let home = Home::with(&settings);
+    let mut slow = Vec::new();
+    for _ in 0..6 {
+        let (sender, asked) = post(&home);
+        // What finds no room waits here.
+        let sending = tokio::spawn(async move {
+            for _ in 0..3 {
+                let piece = Bytes::from(vec![b' '; 1 << 20]);
+                drop(sender.send(piece).await);
+            }
+            std::future::pending::<()>().await;
+        });
+        slow.push((sending, asked));
+    }
+    for turn in 0.. {
+        if held_bytes(&home).await >= 3 << 20 {
+            break;
+        }
+        assert!(turn < 2000, "they hold nothing");
+        sleep(Duration::from_millis(5)).await;
+    }
+    for number in 0..10 {
+        let short = home.post("/v1/assertions", claim("s", "p", number));
+        short.await.ok(201);
+    }
+    assert!(slow.iter().all(|(_, asked)| !asked.is_finished()));
+    for (sending, _) in &slow {
+        sending.abort();
+    }
+    for (_, asked) in slow {
+        asked.await.unwrap().problem(Code::InvalidJson);
+    }
+    assert_eq!(held_bytes(&home).await, 0);
 }
