@@ -52,7 +52,8 @@ pub(crate) const CHUNKS_CHECKED_MAX: usize = 4;
 /// Chunks of an upload that are submitted, and whose results are not written yet.
 pub(crate) const CHUNKS_SUBMITTED_MAX: usize = 4;
 
-/// Bytes of an upload that are read and not acknowledged.
+/// Bytes of the lines of an upload that are read and not acknowledged. What is made of short ones takes three times as much: the number
+/// of chunks bounds that, and so what the settings say of an upload.
 pub(crate) const UPLOAD_BYTES_MAX: usize = 16 << 20;
 
 /// Milliseconds that bytes of an upload wait for more to come.

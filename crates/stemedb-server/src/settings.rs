@@ -23,8 +23,10 @@ pub struct Settings {
     pub queued_requests_max: usize,
     /// Reads that go on at the same time, at least 1; who comes then waits. Default: 32.
     pub reads_max: usize,
-    /// Uploads of many lines that go on at the same time, at least 1; each takes up to 16 MiB. Half of them may be of one token, or
-    /// of one address without a token. Who comes then is refused. Default: 16.
+    /// Uploads of many lines that go on at the same time, at least 1. Each holds up to 16 MiB of lines that are not acknowledged, which take
+    /// more as records and results: up to 40 MiB in all where the lines are short and the client reads no results, and 60 MiB where they are
+    /// compressed by zstd. Half of the uploads may be of one token, or of one address without a token. Who comes then is refused.
+    /// Default: 16.
     pub uploads_max: usize,
     /// Feeds of changes that are open at the same time, at least 1; half of them as with uploads. Who comes then is refused. Default: 64.
     pub feeds_max: usize,
