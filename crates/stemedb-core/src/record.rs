@@ -367,7 +367,26 @@ impl Record {
     /// Refuses what is no JSON map, anything after it, unknown, missing and repeated fields, values of
     /// the wrong type, outside their limits or ranges, and integers that a double cannot hold.
     pub fn from_json(line: &[u8]) -> Result<Self, Invalid> {
-        json::read(line)
+        json::read(line, None)
+    }
+
+    /// As [`from_json`](Self::from_json), where the place it comes from says the type: a record that names none has this one.
+    /// One that names another is read as that.
+    ///
+    /// ```
+    /// use stemedb_core::Record;
+    ///
+    /// let line = br#"{"subject":"Mars","predicate":"moons","object":2,"agent":"a"}"#;
+    /// assert!(Record::from_json(line).is_err());
+    /// assert_eq!(Record::from_json_of("assertion", line)?.type_name(), "assertion");
+    /// # Ok::<(), stemedb_core::Invalid>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_json`](Self::from_json), but for a missing type.
+    pub fn from_json_of(type_name: &str, line: &[u8]) -> Result<Self, Invalid> {
+        json::read(line, Some(type_name))
     }
 
     /// The JSON form: `type` first, the signature last, absent fields and defaults left out, except

@@ -117,10 +117,18 @@ pub(crate) struct Records {
 
 /// Reads and checks all records of a body, which are of the type `type_name`; if one is refused, all are.
 pub(crate) fn prepare(body: &[u8], type_name: &'static str) -> Result<Records, Problem> {
+    // Nearly every body is one record, and sound. What is wrong with another is found out below.
+    let one = read(body, type_name).ok();
+    if let Some(Ok(one)) = one.as_ref().map(Prepared::new) {
+        return Ok(Records {
+            form: Form::One,
+            prepared: vec![one],
+        });
+    }
     let (form, texts) = split(body)?;
     let (mut places, mut records, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (index, text) in texts.iter().enumerate() {
-        match read(text.get(), type_name) {
+        match read(text.get().as_bytes(), type_name) {
             Ok(record) => {
                 places.push(index);
                 records.push(Ok::<_, stemedb::Error>(record));
@@ -233,37 +241,9 @@ impl<'de> Visitor<'de> for ElementsVisitor {
     }
 }
 
-/// The type that a record says it has.
-#[derive(Deserialize)]
-struct Typed<'a> {
-    #[serde(borrow, default, rename = "type", deserialize_with = "given")]
-    type_name: Option<&'a RawValue>,
-}
-
-/// What is given, be it `null`.
-fn given<'de: 'a, 'a, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<&'a RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
 /// Reads one record, whose type is that of the route unless it says another one.
-fn read(text: &str, type_name: &'static str) -> Result<Record, String> {
-    let said = serde_json::from_str::<Typed<'_>>(text);
-    let untyped = said.is_ok_and(|said| said.type_name.is_none());
-    let record = match text.strip_prefix('{').filter(|_| untyped) {
-        Some(fields) => {
-            let comma = if fields.trim_start().starts_with('}') {
-                ""
-            } else {
-                ","
-            };
-            let typed = format!("{{\"type\":\"{type_name}\"{comma}{fields}");
-            Record::from_json(typed.as_bytes())
-        }
-        None => Record::from_json(text.as_bytes()),
-    };
-    let record = record.map_err(|invalid| invalid.to_string())?;
+fn read(text: &[u8], type_name: &'static str) -> Result<Record, String> {
+    let record = Record::from_json_of(type_name, text).map_err(|invalid| invalid.to_string())?;
     match record.type_name() {
         found if found == type_name => Ok(record),
         found => Err(format!(

@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
+use crate::crowd::Standing;
 use crate::limits::{HEAD_BYTES_MAX, LINGERING_MAX};
 use crate::{Settings, Shutdown};
 
@@ -65,11 +66,11 @@ impl Connections {
     }
 
     /// Answers the requests of one connection, until either side ends it.
-    pub(crate) async fn answer<S>(self, stream: S, peer: Option<Peer>)
+    pub(crate) async fn answer<S>(self, stream: S, (peer, standing): (Option<Peer>, Standing))
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let pace = Pace::new();
+        let pace = Pace::new(standing);
         let stream = Paced::new(stream, pace.clone(), (self.patience, self.lingering));
         let router = self.router;
         let service = service_fn(move |mut request: Request<Incoming>| {

@@ -1,21 +1,20 @@
-//! What stands round every route: the id of the request, who sends it and how often, the refusal at the end, the limit of time, and the catching of a panic.
+//! What stands round every route: who sends a request and how often, the refusal at the end, the limit of time, and the catching of a panic.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::{
     extract::Request,
-    http::Method,
+    http::{HeaderValue, Method},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
-use tracing::Span;
 
 use crate::auth::{admit, check_head};
 use crate::connection::Peer;
-use crate::inlet::Wait;
+use crate::inlet::BodyWait;
 use crate::problem::{Asked, Problem, render};
 use crate::request_id::RequestId;
 use crate::route::Around;
@@ -25,10 +24,11 @@ use crate::wire::Code;
 mod tests;
 
 /// Answers a request, whatever happens in its route; a stream goes on behind the head of its answer, and has limits of its own.
-pub(crate) async fn guard(around: &Around, mut request: Request, next: Next) -> Response {
-    let shared = &around.shared;
-    let id = shared.request_ids.of(request.headers());
-    Span::current().record("request_id", id.to_str().unwrap_or_default());
+pub(crate) async fn guard(
+    around: &Around,
+    mut request: Request,
+    (next, id): (Next, HeaderValue),
+) -> Response {
     request.extensions_mut().insert(RequestId(id.clone()));
     let response = answer(around, request, next).await;
     render(response, id)
@@ -66,7 +66,7 @@ async fn answer(around: &Around, mut request: Request, next: Next) -> Response {
     } else {
         Asked::Read
     };
-    let wait = Wait::default();
+    let wait = BodyWait::default();
     request.extensions_mut().insert(wait.clone());
     let seconds = shared.settings.request_seconds_max;
     let answered = async {

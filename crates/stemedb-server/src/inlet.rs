@@ -17,9 +17,9 @@ use crate::wire::Code;
 
 /// Says of a request whether it waits for more of its body to come, which is the client's fault.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wait(Arc<AtomicBool>);
+pub(crate) struct BodyWait(Arc<AtomicBool>);
 
-impl Wait {
+impl BodyWait {
     // Ordering: nothing else is told by it.
     pub(crate) fn goes_on(&self) -> bool {
         self.0.load(Ordering::Relaxed)
@@ -39,7 +39,7 @@ pub(crate) struct Inlet {
     allowance: Allowance,
     /// Whether what is waited for counts, or may be as slow as the client likes.
     is_timed: bool,
-    wait: Wait,
+    wait: BodyWait,
     /// What was read before it was asked for.
     early: Option<Result<Option<Bytes>, Problem>>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Inlet {
 impl Inlet {
     /// The body of a request, all of which is waited for.
     pub(crate) fn new(mut request: Request, settings: &Settings) -> Self {
-        let wait = request.extensions_mut().remove::<Wait>();
+        let wait = request.extensions_mut().remove::<BodyWait>();
         let stall = Duration::from_secs(settings.stall_seconds_max);
         let rate = settings.body_bytes_per_second_min;
         Self {

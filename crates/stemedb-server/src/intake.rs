@@ -2,15 +2,20 @@
 //!
 //! One thread makes the calls, so that only it waits where the database holds writers back; the queue before it is bounded, so that
 //! requests wait then, and take no memory meanwhile.
+//!
+//! The thread is not woken by each request: whoever comes first lets those go before that are ready to come as well, and then rings for all
+//! of them. A call, the fsync behind it and a commit of the store cost as much for one record as for fifty.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle, Thread};
 
 use stemedb::{Database, Prepared, Receipt, Result, Submission};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 
 use crate::held::Held;
 use crate::limits::SUBMISSION_RECORDS_MAX;
@@ -18,8 +23,38 @@ use crate::limits::SUBMISSION_RECORDS_MAX;
 /// Where requests hand in their records.
 #[derive(Clone, Debug)]
 pub(crate) struct Intake {
+    // It is gone before the bell is: the last handle leaves an empty queue, and rings.
     queue: mpsc::Sender<Message>,
+    bell: Bell,
     acknowledged_upto: Arc<AtomicU64>,
+}
+
+/// Wakes the thread, as does every drop of it.
+#[derive(Clone, Debug)]
+struct Bell {
+    thread: Thread,
+    /// Whether somebody will ring for what stands in the queue.
+    is_promised: Arc<AtomicBool>,
+}
+
+impl Bell {
+    /// Lets requests that are ready come as well, and rings for all of them, unless somebody is about to.
+    ///
+    /// Whoever stops waiting here rings at once.
+    async fn ring_for_many(&self) {
+        // Ordering: with the swap of the thread. What stands in the queue here is seen by the thread that finds the promise.
+        if self.is_promised.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let _rings = self.clone();
+        yield_now().await;
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.thread.unpark();
+    }
 }
 
 #[derive(Debug)]
@@ -73,16 +108,23 @@ impl Intake {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (queue, requests) = mpsc::channel(queued_requests_max);
         let acknowledged_upto = Arc::new(AtomicU64::new(0));
+        let is_promised = Arc::default();
         let worker = Worker {
             database,
             requests,
             runtime,
+            is_promised: Arc::clone(&is_promised),
             acknowledged_upto: Arc::clone(&acknowledged_upto),
         };
         let thread = thread::Builder::new().name("stemedb-intake".to_owned());
         let thread = thread.spawn(move || worker.run())?;
+        let bell = Bell {
+            thread: thread.thread().clone(),
+            is_promised,
+        };
         let intake = Self {
             queue,
+            bell,
             acknowledged_upto,
         };
         Ok((intake, thread))
@@ -111,13 +153,16 @@ impl Intake {
         };
         let request = Message::Records(Request { records, asker });
         let sent = self.queue.send(request).await;
-        sent.map_or(Err(NotTaken::Ended), |()| Ok(Awaited(receipts)))
+        sent.or(Err(NotTaken::Ended))?;
+        self.bell.ring_for_many().await;
+        Ok(Awaited(receipts))
     }
 
     /// Lets what was sent be stored, and takes nothing more.
     pub(crate) async fn end(&self) {
         // If nobody takes it the intake has ended already.
         drop(self.queue.send(Message::End).await);
+        drop(self.bell.clone());
     }
 
     /// Whether records are taken.
@@ -137,29 +182,46 @@ struct Worker {
     database: Arc<Database>,
     requests: mpsc::Receiver<Message>,
     runtime: Handle,
+    is_promised: Arc<AtomicBool>,
     acknowledged_upto: Arc<AtomicU64>,
 }
 
 impl Worker {
     fn run(mut self) {
-        while let Some(message) = self.requests.blocking_recv() {
+        loop {
             let mut batch = Batch::default();
-            self.take(message, &mut batch);
-            while batch.records.len() < SUBMISSION_RECORDS_MAX {
-                match self.requests.try_recv() {
-                    Ok(message) => self.take(message, &mut batch),
-                    Err(_) => break,
-                }
+            let is_ended = self.gather(&mut batch);
+            if !batch.askers.is_empty() {
+                self.submit(batch);
+            } else if is_ended {
+                return;
+            } else {
+                // Whoever rang meanwhile is not missed.
+                thread::park();
             }
-            if batch.askers.is_empty() {
-                continue;
-            }
-            let submission = self.database.submit(batch.records);
-            let acknowledged_upto = Arc::clone(&self.acknowledged_upto);
-            let answer = answer(submission, batch.askers, acknowledged_upto);
-            // Where the runtime has ended it is dropped, and with it whoever asked.
-            drop(self.runtime.spawn(answer));
         }
+    }
+
+    /// Takes what stands in the queue, as far as it fits one call; whether nothing will come any more.
+    fn gather(&mut self, batch: &mut Batch) -> bool {
+        // Taken back before the queue is looked at: whoever comes behind that promises anew.
+        self.is_promised.swap(false, Ordering::AcqRel);
+        while batch.records.len() < SUBMISSION_RECORDS_MAX {
+            match self.requests.try_recv() {
+                Ok(message) => self.take(message, batch),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+        false
+    }
+
+    fn submit(&self, batch: Batch) {
+        let submission = self.database.submit(batch.records);
+        let acknowledged_upto = Arc::clone(&self.acknowledged_upto);
+        let answer = answer(submission, batch.askers, acknowledged_upto);
+        // Where the runtime has ended it is dropped, and with it whoever asked.
+        drop(self.runtime.spawn(answer));
     }
 
     fn take(&mut self, message: Message, batch: &mut Batch) {

@@ -53,6 +53,7 @@ mod allowance;
 mod auth;
 mod body;
 mod connection;
+mod crowd;
 mod guard;
 mod held;
 mod inlet;
@@ -77,6 +78,7 @@ mod stamp;
 mod state;
 mod tls;
 pub mod token;
+mod total;
 mod trace;
 pub mod wire;
 

@@ -15,6 +15,12 @@ pub(crate) const PAGE_ITEMS_DEFAULT: usize = 100;
 /// Items of a page at most.
 pub(crate) const PAGE_ITEMS_MAX: usize = 1000;
 
+/// Totals of votes that are kept, each of one assertion up to one sequence.
+pub(crate) const TOTALS_KEPT_MAX: usize = 64;
+
+/// Votes of an assertion from which its totals are kept.
+pub(crate) const TOTALS_VOTES_MIN: u64 = 1000;
+
 /// Bytes of a page after which it ends, whatever the number of its items; one item is always given.
 pub(crate) const PAGE_BYTES_MAX: usize = 4 << 20;
 
@@ -89,6 +95,9 @@ pub(crate) const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Milliseconds between two looks for a sequence that nobody was given yet.
 pub(crate) const APPLIED_POLL_MS: u64 = 20;
 
+/// Seconds for which a sync may go on before the server is not ready.
+pub(crate) const SYNC_SECONDS_MAX: u64 = 10;
+
 /// Seconds after which a client may try again what the server could not do.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -118,6 +127,12 @@ pub(crate) const PEM_BYTES_MAX: u64 = 1 << 20;
 
 /// Clients whose requests are counted at the same time.
 pub(crate) const RATE_CLIENTS_MAX: usize = 1 << 14;
+
+/// Seconds for which a connection may wait for its client whoever else comes; after them it goes when all places are taken.
+pub(crate) const WAIT_SECONDS_MIN: u64 = 1;
+
+/// Milliseconds between two looks for a connection that can go.
+pub(crate) const CROWD_LOOK_MS: u64 = 50;
 
 /// Milliseconds without a new connection after the operating system had no means for one.
 pub(crate) const ACCEPT_PAUSE_MS: u64 = 100;

@@ -71,6 +71,10 @@ impl Problem {
     /// What an error of the database means for a request. The whole of it goes to the log: its text may name files of this machine.
     pub(crate) fn of(error: &Error, asked: Asked) -> Self {
         let code = code_of(error, asked);
+        // It is no failure, and nobody reads it.
+        if error.kind() == ErrorKind::GivenUp {
+            return Self::new(code, chain(error));
+        }
         if !tells_of_server(code) {
             return Self::new(code, chain(error));
         }
@@ -161,7 +165,10 @@ const fn code_for(kind: ErrorKind, asked: Asked) -> Code {
         (ErrorKind::Invalid, Asked::Read) => Code::BadQuery,
         (ErrorKind::Invalid, Asked::Write) => Code::InvalidRecord,
         (ErrorKind::NotFound, _) => Code::RecordNotFound,
-        (ErrorKind::Conflict | ErrorKind::Unavailable | ErrorKind::Closed, _) => Code::Unavailable,
+        (
+            ErrorKind::Conflict | ErrorKind::Unavailable | ErrorKind::Closed | ErrorKind::GivenUp,
+            _,
+        ) => Code::Unavailable,
         (ErrorKind::Corruption, _) => Code::Corruption,
         (ErrorKind::Unsupported | ErrorKind::Internal | _, _) => Code::Internal,
     }

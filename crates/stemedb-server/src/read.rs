@@ -1,6 +1,7 @@
-//! The way out: reads run on the blocking pool, few at a time, each on a view of its own.
+//! The way out: reads run on the blocking pool, few at a time, each on a view of its own, and for as long as anybody waits for them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use stemedb::{Sequence, View};
@@ -25,24 +26,39 @@ impl Shared {
         at: At,
         read: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        let places = if at.is_long {
+            &self.patient
+        } else {
+            &self.reads
+        };
+        self.read_among(places, at, read).await
+    }
+
+    /// The same, when one of `places` is free.
+    pub(crate) async fn read_among<T: Send + 'static>(
+        self: &Arc<Self>,
+        places: &Arc<Semaphore>,
+        at: At,
+        read: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         if let Some(wanted) = at.wanted() {
             self.wait_applied(wanted).await?;
         }
         let shared = Arc::clone(self);
+        let waiting = Waiting::default();
+        let given_up = Arc::clone(&waiting.given_up);
         let read = move || {
             let view = shared.database.view();
+            let view = view.map(|view| view.until(given_up));
             let view = view.and_then(|view| match at.as_of {
                 Some(sequence) => view.as_of(sequence),
                 None => Ok(view),
             });
             read(&view.map_err(|error| Problem::of(&error, Asked::Read))?)
         };
-        let places = if at.is_long {
-            &self.patient
-        } else {
-            &self.reads
-        };
-        block(places, read).await
+        let read = block(places, read).await;
+        drop(waiting);
+        read
     }
 
     /// Waits until a sequence can be read, but not for long.
@@ -67,9 +83,22 @@ impl Shared {
     }
 }
 
+/// Somebody who waits for a read, and gives it up when this is dropped: it has ended, its time is over, or its client is gone.
+#[derive(Debug, Default)]
+struct Waiting {
+    given_up: Arc<AtomicBool>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // Ordering: nothing else is told by it.
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Runs what blocks on the blocking pool, when one of `places` is free.
 ///
-/// Whoever stops waiting does not end it: it keeps its place until it is done.
+/// Whoever stops waiting does not end it: it keeps its place until it is done, or finds that it is given up.
 pub(crate) async fn block<T: Send + 'static>(
     places: &Arc<Semaphore>,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,

@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::connection::{Connections, Peer};
-use crate::limits::ACCEPT_PAUSE_MS;
+use crate::crowd::{Crowd, Member};
+use crate::limits::{ACCEPT_PAUSE_MS, CROWD_LOOK_MS};
 use crate::rate::Client;
 use crate::seat::{Seat, Seats};
 use crate::{Service, Tls};
@@ -44,8 +45,10 @@ impl From<TcpListener> for Listener {
 /// that take longer than [`Settings::shutdown_seconds_max`](crate::Settings::shutdown_seconds_max) are broken off.
 ///
 /// On an address that is not loopback every request needs a token.
-/// Beyond [`Settings::connections_max`](crate::Settings::connections_max) connections nobody is let in: who comes then waits with
-/// the operating system, which costs nothing here, until another one ends. Every connection that is not being answered ends by itself.
+/// Beyond [`Settings::connections_max`](crate::Settings::connections_max) connections nobody is let in: who comes then waits until
+/// another one ends, all but the first with the operating system, which costs nothing here. For whoever waits so, the connection is
+/// ended that has longest sent no request, or nothing of one to its end, if that is a second at least; every one that is not being
+/// answered ends by itself some time later.
 /// One beyond [`Settings::connections_per_address_max`](crate::Settings::connections_per_address_max) is closed at once.
 ///
 /// # Errors
@@ -65,6 +68,7 @@ pub async fn serve(
         tasks: JoinSet::new(),
         places: Arc::new(Semaphore::new(service.settings().connections_max)),
         seats: Seats::new(service.settings().connections_per_address_max),
+        crowd: Crowd::default(),
         connections: service.connections(),
         handshake: Duration::from_secs(service.settings().handshake_seconds_max),
     };
@@ -90,6 +94,7 @@ pub async fn serve(
 struct Place {
     _among_all: OwnedSemaphorePermit,
     _of_network: Seat,
+    member: Member,
 }
 
 /// The connections that are open.
@@ -97,6 +102,7 @@ struct Open {
     tasks: JoinSet<()>,
     places: Arc<Semaphore>,
     seats: Seats,
+    crowd: Crowd,
     connections: Connections,
     handshake: Duration,
 }
@@ -105,7 +111,8 @@ impl Open {
     /// Lets connections in, for ever.
     async fn accept(&mut self, listener: &Listener) -> Infallible {
         loop {
-            let place = self.place().await;
+            // Who has left is cleared away.
+            while self.tasks.try_join_next().is_some() {}
             match listener.tcp.accept().await {
                 Ok((stream, peer)) => {
                     let Some(seat) = self.seats.take(Client::at(peer.ip())) else {
@@ -114,8 +121,9 @@ impl Open {
                     };
                     prepare(&stream);
                     let place = Place {
-                        _among_all: place,
+                        _among_all: self.place().await,
                         _of_network: seat,
+                        member: self.crowd.enter(),
                     };
                     self.begin(listener, (stream, Peer(peer)), place);
                 }
@@ -129,12 +137,16 @@ impl Open {
         }
     }
 
-    /// Waits for a place, and clears away who has left meanwhile.
-    async fn place(&mut self) -> OwnedSemaphorePermit {
+    /// Waits for a place; where there is none, somebody goes who waits for nothing but its client.
+    async fn place(&self) -> OwnedSemaphorePermit {
         loop {
-            while self.tasks.try_join_next().is_some() {}
-            // It is never closed.
-            if let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                return place;
+            }
+            self.crowd.make_room();
+            let pause = Duration::from_millis(CROWD_LOOK_MS);
+            let place = Arc::clone(&self.places).acquire_owned();
+            if let Ok(Ok(place)) = timeout(pause, place).await {
                 return place;
             }
         }
@@ -143,9 +155,10 @@ impl Open {
     /// Answers a connection in a task of its own; nobody else waits for its handshake.
     fn begin(&mut self, listener: &Listener, (stream, peer): (TcpStream, Peer), place: Place) {
         let connections = self.connections.clone();
+        let standing = place.member.standing();
         let Some(tls) = &listener.tls else {
             self.tasks.spawn(async move {
-                connections.answer(stream, Some(peer)).await;
+                connections.answer(stream, (Some(peer), standing)).await;
                 drop(place);
             });
             return;
@@ -156,9 +169,10 @@ impl Open {
             let agreed = tokio::select! {
                 agreed = handshake => agreed,
                 () = begun.begun() => return,
+                () = standing.leave() => return,
             };
             match agreed {
-                Ok(Ok(stream)) => connections.answer(stream, Some(peer)).await,
+                Ok(Ok(stream)) => connections.answer(stream, (Some(peer), standing)).await,
                 Ok(Err(error)) => tracing::debug!(%error, "no agreement on TLS"),
                 Err(_) => tracing::debug!("a handshake took too long"),
             }

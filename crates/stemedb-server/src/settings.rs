@@ -42,7 +42,8 @@ pub struct Settings {
     pub request_seconds_max: u64,
     /// Seconds that a read waits for a sequence that cannot be read yet; 0 is not to wait. Default: 5.
     pub wait_seconds_max: u64,
-    /// Connections at the same time, at least 1; who comes then waits outside. Default: 1,024.
+    /// Connections at the same time, at least 1; who comes then waits until another one ends, which one does that has sent no whole
+    /// request for longest, and a second at least. Default: 1,024.
     pub connections_max: usize,
     /// Of these from one address, or from one network of IPv6, at least 1; who comes then is closed. Behind a proxy all come from its
     /// address. Default: 512.

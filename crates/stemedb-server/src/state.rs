@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 
 use crate::auth::Gate;
 use crate::connection::Connections;
+use crate::crowd::Standing;
 use crate::held::Bodies;
 use crate::intake::Intake;
 use crate::limits::BACKUPS_MAX;
@@ -22,6 +23,7 @@ use crate::request_id::RequestIds;
 use crate::room::Room;
 use crate::seat::Places;
 use crate::token::TokenFile;
+use crate::total::KnownTotals;
 use crate::trace::TraceIds;
 use crate::{Settings, Shutdown, StartError, route};
 
@@ -54,8 +56,12 @@ pub(crate) struct Shared {
     pub(crate) bodies: Bodies,
     /// What long answers take that are not sent.
     pub(crate) room: Room,
+    /// The place of the one look whether the database can be read: whoever probes does not wait for whoever reads.
+    pub(crate) probes: Arc<Semaphore>,
     /// The place of the one scrape that does work.
     pub(crate) scrapes: Arc<Semaphore>,
+    /// What is known of the votes on assertions that have many.
+    pub(crate) totals: KnownTotals,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) trace_ids: TraceIds,
 }
@@ -108,7 +114,9 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         retries: Arc::new(Semaphore::new(1)),
         bodies,
         room: Room::new(settings.answers_bytes_max),
+        probes: Arc::new(Semaphore::new(1)),
         scrapes: Arc::new(Semaphore::new(1)),
+        totals: KnownTotals::default(),
         metrics,
         trace_ids,
     });
@@ -155,7 +163,8 @@ impl Service {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.connections().answer(stream, None).await;
+        let alone = (None, Standing::new());
+        self.connections().answer(stream, alone).await;
     }
 
     /// The settings that it was made with.

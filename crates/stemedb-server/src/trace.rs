@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span, field::Empty};
+use tracing::{Instrument as _, Span};
 
 use crate::guard::guard;
 use crate::metric::{Metrics, Route, method_name};
@@ -27,7 +27,7 @@ mod parent;
 
 pub(crate) use parent::TraceIds;
 
-use body::Watched;
+use body::{Incoming, Outgoing};
 
 /// Watches a request from its head to the last byte of its answer.
 pub(crate) async fn trace(around: &Around, request: Request, next: Next) -> Response {
@@ -38,18 +38,25 @@ pub(crate) async fn trace(around: &Around, request: Request, next: Next) -> Resp
         // A route that does not know the method.
         None => Route::matched(request.extensions().get::<MatchedPath>()),
     };
-    let mut passage = Passage::begin(Arc::clone(&shared.metrics), &request, route);
-    passage.span.record("trace_id", parent.trace_id());
-    passage.span.record("span_id", parent.span_id());
+    let id = shared.request_ids.of(request.headers());
+    // It is there at every level, so that whatever is said meanwhile can be told to be of this request.
+    let span = tracing::error_span!(
+        "request",
+        method = method_name(request.method()),
+        route = route.as_str(),
+        request_id = id.to_str().unwrap_or_default(),
+        trace_id = parent.trace_id(),
+        span_id = parent.span_id(),
+    );
+    let mut passage = Passage::begin(Arc::clone(&shared.metrics), &request, (route, span));
     let bytes_in = Arc::clone(&passage.bytes_in);
-    let request = request.map(|body| Body::new(Watched::new(body, bytes_in)));
-    let answered = guard(around, request, next).instrument(passage.span.clone());
+    let request = request.map(|body| Body::new(Incoming::new(body, bytes_in)));
+    let answered = guard(around, request, (next, id)).instrument(passage.span.clone());
     let mut response = answered.await;
     let headers = response.headers_mut();
     headers.insert(parent::HEADER, parent.to_header());
     passage.answer(&response);
-    let bytes_out = Arc::clone(&passage.bytes_out);
-    response.map(|body| Body::new(Watched::new(body, bytes_out).until_end(passage)))
+    response.map(|body| Body::new(Outgoing::new(body, passage)))
 }
 
 /// A request on its way; it ends when this is dropped.
@@ -63,7 +70,7 @@ struct Passage {
     answer: Option<Answered>,
     /// Bytes of the body of the request, and of that of the answer, as far as they came.
     bytes_in: Arc<AtomicU64>,
-    bytes_out: Arc<AtomicU64>,
+    bytes_out: u64,
 }
 
 /// What is known of an answer when its head is there.
@@ -75,27 +82,17 @@ struct Answered {
 }
 
 impl Passage {
-    fn begin(metrics: Arc<Metrics>, request: &Request, route: Route) -> Self {
-        let method = request.method().clone();
-        // It is there at every level, so that whatever is said meanwhile can be told to be of this request.
-        let span = tracing::error_span!(
-            "request",
-            method = method_name(&method),
-            route = route.as_str(),
-            request_id = Empty,
-            trace_id = Empty,
-            span_id = Empty,
-        );
+    fn begin(metrics: Arc<Metrics>, request: &Request, (route, span): (Route, Span)) -> Self {
         metrics.in_flight.inc();
         Self {
             metrics,
             span,
             begun: Instant::now(),
             route,
-            method,
+            method: request.method().clone(),
             answer: None,
             bytes_in: Arc::default(),
-            bytes_out: Arc::default(),
+            bytes_out: 0,
         }
     }
 
@@ -117,9 +114,9 @@ impl Passage {
     }
 
     fn say(&self, answered: Answered) {
-        // Ordering: whoever added to them is done, and nothing else is told by them.
+        // Ordering: whoever added to it is done, and nothing else is told by it.
         let bytes_in = self.bytes_in.load(Ordering::Relaxed);
-        let bytes_out = self.bytes_out.load(Ordering::Relaxed);
+        let bytes_out = self.bytes_out;
         let Answered { status, code, took } = answered;
         let (status, code) = (status.as_u16(), code.map(Code::name));
         let seconds = took.as_secs_f64();

@@ -20,7 +20,7 @@ use crate::known::{Known, Scan};
 use crate::observe::Tally;
 use crate::{
     Builder, Durability, Error, Health, JournalHead, Observations, Prepared, Receipt, Result,
-    SnapshotReport, Stats, Submission, View, observe, snapshot, stats,
+    SnapshotReport, Stats, Submission, SyncStats, View, observe, snapshot, stats,
 };
 
 mod open;
@@ -278,6 +278,14 @@ impl Database {
     /// [`Closed`](crate::ErrorKind::Closed) where the store has failed.
     pub fn observe(&self) -> Result<Observations> {
         observe::of(&self.inner)
+    }
+
+    /// The fsyncs that appending has waited for since the database was opened, and for how long one has been going on now.
+    ///
+    /// It looks at no file, and waits for none.
+    #[must_use]
+    pub fn syncs(&self) -> SyncStats {
+        self.inner.watch.sync_stats()
     }
 
     /// Whether the database works: whether it accepts, applies and shows records.

@@ -33,6 +33,8 @@ pub enum ErrorKind {
     Unsupported,
     /// Open the database again: this handle accepts nothing more.
     Closed,
+    /// Nothing: whoever asked has given it up, as [`View::until`](crate::View::until) says.
+    GivenUp,
     /// Report it: this should not happen.
     Internal,
 }
@@ -137,6 +139,8 @@ pub(crate) enum Cause {
     Ingest(stemedb_ingest::Error),
     #[error("the database is closed")]
     Closed,
+    #[error("the read was given up")]
+    GivenUp,
 }
 
 impl Error {
@@ -175,6 +179,7 @@ impl Error {
             Cause::Store(error) => store_kind(error),
             Cause::Ingest(error) => ingest_kind(error),
             Cause::Closed => ErrorKind::Closed,
+            Cause::GivenUp => ErrorKind::GivenUp,
         }
     }
 

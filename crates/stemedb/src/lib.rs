@@ -307,6 +307,7 @@ pub mod docs;
 pub mod backup;
 mod changes;
 mod database;
+mod entries;
 mod error;
 mod export;
 mod file;

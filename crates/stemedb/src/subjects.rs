@@ -1,23 +1,24 @@
 //! The listing of subjects: runs of index entries with the same subject, counted.
 
 use stemedb_core::{Sequence, Subject};
-use stemedb_storage::{Key, Scan, key};
+use stemedb_storage::{Key, key};
 
+use crate::entries::Entries;
 use crate::error::{Cause, Result};
 use crate::page::{Listed, PageCursor};
 use crate::view::SubjectCount;
 
 /// Counts the index entries of one subject after the other.
 pub(crate) struct Subjects {
-    scan: Scan,
+    entries: Entries,
     as_of: Option<Sequence>,
     current: Option<(String, u64)>,
 }
 
 impl Subjects {
-    pub(crate) fn new(scan: Scan, as_of: Option<Sequence>) -> Self {
+    pub(crate) fn new(entries: Entries, as_of: Option<Sequence>) -> Self {
         Self {
-            scan,
+            entries,
             as_of,
             current: None,
         }
@@ -49,10 +50,10 @@ impl Iterator for Subjects {
     type Item = Result<Listed<SubjectCount>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some(entry) = self.scan.next() {
+        while let Some(entry) = self.entries.next() {
             let counted = match entry {
                 Ok((key, _)) => self.count(&key),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
             };
             match counted {
                 Ok(None) => {}

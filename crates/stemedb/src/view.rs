@@ -3,11 +3,13 @@
 use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{self, AtomicBool};
 
 use stemedb_core::{Predicate, Record, RecordId, Sequence, Subject};
 use stemedb_ingest::{Quarantined, RecordType, deserialize, identity_key};
-use stemedb_storage::{Key, KeyKind, Scan, Snapshot, Value, key};
+use stemedb_storage::{Key, KeyKind, Snapshot, Value, key};
 
+use crate::entries::Entries;
 use crate::error::{Cause, Result};
 use crate::page::{Listed, Listing, Page, PageCursor};
 use crate::subjects::{self, Subjects};
@@ -72,6 +74,7 @@ pub struct Counts {
 pub struct View {
     snapshot: Arc<dyn Snapshot>,
     as_of: Option<Sequence>,
+    given_up: Option<Arc<AtomicBool>>,
 }
 
 impl View {
@@ -79,7 +82,26 @@ impl View {
         Self {
             snapshot,
             as_of: None,
+            given_up: None,
         }
+    }
+
+    /// The same view for whoever may lose interest: once `given_up` is true, its reads end with an error of the kind
+    /// [`GivenUp`](crate::ErrorKind::GivenUp), and so do its listings wherever they are, after which they are over.
+    #[must_use]
+    pub fn until(self, given_up: Arc<AtomicBool>) -> Self {
+        Self {
+            given_up: Some(given_up),
+            ..self
+        }
+    }
+
+    /// Whether whoever asked has given it up.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        // Ordering: nothing else is told by it.
+        let is_true = |flag: &Arc<AtomicBool>| flag.load(atomic::Ordering::Relaxed);
+        self.given_up.as_ref().is_some_and(is_true)
     }
 
     /// The same view, showing only what had arrived by `sequence`; counts stay those of the whole.
@@ -90,8 +112,8 @@ impl View {
     pub fn as_of(&self, sequence: Sequence) -> Result<Self> {
         self.check_applied(sequence)?;
         Ok(Self {
-            snapshot: Arc::clone(&self.snapshot),
             as_of: Some(sequence),
+            ..self.clone()
         })
     }
 
@@ -106,6 +128,9 @@ impl View {
 
     /// One entry, if it had arrived by then.
     fn entry(&self, key: &[u8]) -> Result<Option<Value>> {
+        if self.is_given_up() {
+            return Err(Cause::GivenUp.into());
+        }
         let value = self.snapshot.get(key)?;
         Ok(value.filter(|value| self.as_of.is_none_or(|as_of| value.sequence <= as_of)))
     }
@@ -274,8 +299,8 @@ impl View {
         if let Some(cursor) = &page.after {
             subjects::check_cursor(cursor)?;
         }
-        let scan = self.scan(&key::subjects(prefix), page)?;
-        Ok(Box::new(Subjects::new(scan, page.as_of.or(self.as_of))))
+        let entries = self.entries(&key::subjects(prefix), page)?;
+        Ok(Box::new(Subjects::new(entries, page.as_of.or(self.as_of))))
     }
 
     fn list<T: 'static>(
@@ -285,9 +310,9 @@ impl View {
         read: impl Fn(&[u8], Value) -> Result<T> + Send + 'static,
     ) -> Result<Listing<T>> {
         let as_of = page.as_of.or(self.as_of);
-        let scan = self.scan(prefix, page)?;
-        let list = scan.filter_map(move |entry| match entry {
-            Err(error) => Some(Err(error.into())),
+        let entries = self.entries(prefix, page)?;
+        let list = entries.filter_map(move |entry| match entry {
+            Err(error) => Some(Err(error)),
             Ok((_, value)) if as_of.is_some_and(|as_of| value.sequence > as_of) => None,
             Ok((key, value)) => Some(read(&key, value).map(|value| Listed {
                 value,
@@ -297,7 +322,7 @@ impl View {
         Ok(Box::new(list))
     }
 
-    fn scan(&self, prefix: &[u8], page: &Page) -> Result<Scan> {
+    fn entries(&self, prefix: &[u8], page: &Page) -> Result<Entries> {
         if let Some(wanted) = page.as_of {
             self.check_applied(wanted)?;
         }
@@ -305,7 +330,8 @@ impl View {
             Some(cursor) => Bound::Excluded(cursor.key_in(prefix)?),
             None => Bound::Unbounded,
         };
-        Ok(self.snapshot.scan(prefix, start)?)
+        let scan = self.snapshot.scan(prefix, start)?;
+        Ok(Entries::new(scan, self.clone()))
     }
 
     /// What the journal has at `sequence`, if that is where the record arrived first; `None` for a duplicate and for what is in

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stemedb::Record;
+use stemedb::{Object, Record};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -27,6 +27,10 @@ const CONNECTIONS: usize = 256;
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(10);
 const START_POLL: Duration = Duration::from_millis(20);
+/// Distinct requests but for the number in each.
+const POOL: u64 = 1 << 15;
+/// Where the number of a request goes: no record has it otherwise.
+const SLOT: &str = "############";
 /// What an answer is read into at first.
 const ANSWER_BYTES: usize = 1024;
 
@@ -95,9 +99,62 @@ pub(crate) async fn start(home: &Path, settings: &[(&str, &str)]) -> Result<Star
     }
 }
 
+/// Requests that are made before the clock runs, as the payloads of the peer are: each lacks its number alone.
+#[derive(Debug)]
+struct Pool(Vec<Made>);
+
+/// A request, and where its number goes.
+#[derive(Debug)]
+struct Made {
+    bytes: Vec<u8>,
+    slot: usize,
+}
+
+impl Pool {
+    fn new(address: SocketAddr) -> Result<Self> {
+        let generator = Generator::new(1_000_000);
+        let made = |number| {
+            let record = generator.record(number).doing("make a record")?;
+            Made::new(record, address).doing("make a request")
+        };
+        (0..POOL).map(made).collect::<Result<_>>().map(Self)
+    }
+
+    /// Writes the request with a number; no two are of the same record.
+    fn write(&self, number: u64, request: &mut Vec<u8>) {
+        let Self(all) = self;
+        let at = usize::try_from(number).unwrap_or(0) % all.len();
+        let Some(Made { bytes, slot }) = all.get(at) else {
+            return;
+        };
+        request.clear();
+        request.extend_from_slice(bytes);
+        let digits = format!("{number:0width$}", width = SLOT.len());
+        if let Some(place) = request.get_mut(*slot..slot + SLOT.len()) {
+            place.copy_from_slice(digits.as_bytes());
+        }
+    }
+}
+
+impl Made {
+    fn new(record: Record, address: SocketAddr) -> Option<Self> {
+        let Record::Assertion(mut assertion) = record else {
+            return None;
+        };
+        assertion.object = Object::text(SLOT);
+        let json = Record::from(assertion).to_json();
+        let head = format!(
+            "POST /v1/assertions HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            json.len()
+        );
+        let slot = head.len() + json.find(SLOT)?;
+        let bytes = [head, json].concat().into_bytes();
+        Some(Self { bytes, slot })
+    }
+}
+
 async fn connect(address: SocketAddr) -> Result<Vec<Posting>> {
-    let generator = Generator::new(1_000_000);
-    let host: Arc<str> = address.to_string().into();
+    let pool = Arc::new(Pool::new(address)?);
     let mut clients = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
         let stream = TcpStream::connect(address).await;
@@ -105,8 +162,7 @@ async fn connect(address: SocketAddr) -> Result<Vec<Posting>> {
         stream.set_nodelay(true).doing("connect to our server")?;
         clients.push(Posting {
             stream,
-            generator,
-            host: Arc::clone(&host),
+            pool: Arc::clone(&pool),
             request: Vec::new(),
             answer: Vec::with_capacity(ANSWER_BYTES),
         });
@@ -118,25 +174,12 @@ async fn connect(address: SocketAddr) -> Result<Vec<Posting>> {
 #[derive(Debug)]
 struct Posting {
     stream: TcpStream,
-    generator: Generator,
-    host: Arc<str>,
+    pool: Arc<Pool>,
     request: Vec<u8>,
     answer: Vec<u8>,
 }
 
 impl Posting {
-    fn write(&mut self, record: &Record) {
-        let json = record.to_json();
-        let head = format!(
-            "POST /v1/assertions HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            self.host,
-            json.len()
-        );
-        self.request.clear();
-        self.request.extend(head.into_bytes());
-        self.request.extend(json.into_bytes());
-    }
-
     /// Reads one answer; gives its first line.
     async fn read(&mut self) -> io::Result<String> {
         self.answer.clear();
@@ -156,8 +199,7 @@ impl Posting {
 
 impl Client for Posting {
     async fn append(&mut self, number: u64) -> Result<u64> {
-        let record = self.generator.record(number).doing("make a record")?;
-        self.write(&record);
+        self.pool.write(number, &mut self.request);
         let sent = self.stream.write_all(&self.request).await;
         sent.doing("write to our server")?;
         let status = self.read().await.doing("read from our server")?;
@@ -185,7 +227,24 @@ pub(crate) fn content_length(head: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{content_length, split};
+    use std::collections::HashSet;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use stemedb::Record;
+
+    use super::{POOL, Pool, content_length, split};
+
+    #[test]
+    fn no_two_requests_are_of_the_same_record() {
+        let pool = Pool::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).unwrap();
+        let (mut ids, mut request) = (HashSet::new(), Vec::new());
+        for number in [0, 1, POOL - 1, POOL, POOL + 1, 3 * POOL, 999_999_999_999] {
+            pool.write(number, &mut request);
+            let (head, body) = split(&request).unwrap();
+            assert_eq!(content_length(head), Some(body.len()));
+            assert!(ids.insert(Record::from_json(body).unwrap().verify().unwrap()));
+        }
+    }
 
     #[test]
     fn an_answer_is_whole_when_its_body_is() {

@@ -21,8 +21,8 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Reads one record and nothing else.
-pub(crate) fn read(line: &[u8]) -> Result<Record, Invalid> {
+/// Reads one record and nothing else; where it names no type it has `untyped`, if there is that.
+pub(crate) fn read(line: &[u8], untyped: Option<&str>) -> Result<Record, Invalid> {
     let text = std::str::from_utf8(line).map_err(|error| {
         Invalid::record(Reason::Utf8 {
             column: error.valid_up_to() + 1,
@@ -35,7 +35,11 @@ pub(crate) fn read(line: &[u8]) -> Result<Record, Invalid> {
     if let Some(field) = fields.repeated {
         return Err(Invalid::record(Reason::Repeated).in_field(field.name()));
     }
-    match &*fields.required(Field::Type, value::text)? {
+    let type_name = match (untyped, fields.given(Field::Type)) {
+        (Some(untyped), None) => untyped.into(),
+        _ => fields.required(Field::Type, value::text)?,
+    };
+    match &*type_name {
         "assertion" => fields.of(&ASSERTION)?.assertion().map(Record::Assertion),
         "vote" => fields.of(&VOTE)?.vote().map(Record::Vote),
         "epoch" => fields.of(&EPOCH)?.epoch().map(Record::Epoch),

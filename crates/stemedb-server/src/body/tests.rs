@@ -7,11 +7,21 @@ const CLAIM: &str = r#""subject":"s","predicate":"p","object":1,"agent":"a""#;
 
 #[test]
 fn the_type_of_the_route_is_filled_in_and_no_other_is_taken() {
-    let typed = read(&format!(r#"{{"type":"assertion",{CLAIM}}}"#), "assertion").unwrap();
-    assert_eq!(read(&format!("{{{CLAIM}}}"), "assertion").unwrap(), typed);
-    assert_eq!(read(&format!("{{ {CLAIM} }}"), "assertion").unwrap(), typed);
+    let typed = read(
+        format!(r#"{{"type":"assertion",{CLAIM}}}"#).as_bytes(),
+        "assertion",
+    )
+    .unwrap();
+    assert_eq!(
+        read(format!("{{{CLAIM}}}").as_bytes(), "assertion").unwrap(),
+        typed
+    );
+    assert_eq!(
+        read(format!("{{ {CLAIM} }}").as_bytes(), "assertion").unwrap(),
+        typed
+    );
 
-    let refused = |text: &str| read(text, "vote").unwrap_err();
+    let refused = |text: &str| read(text.as_bytes(), "vote").unwrap_err();
     assert_eq!(
         refused(&format!(r#"{{"type":"assertion",{CLAIM}}}"#)),
         "type: this route takes records of type vote, found assertion"
@@ -25,7 +35,7 @@ fn the_type_of_the_route_is_filled_in_and_no_other_is_taken() {
 
 #[test]
 fn a_type_that_is_null_or_given_twice_is_not_filled_in() {
-    let refused = |text: &str| read(text, "assertion").unwrap_err();
+    let refused = |text: &str| read(text.as_bytes(), "assertion").unwrap_err();
     assert_eq!(
         refused(&format!(r#"{{"type":null,{CLAIM}}}"#)),
         "type: missing"

@@ -1,7 +1,7 @@
 //! How long the other side of a connection may take.
 //!
 //! The stream ends a connection that stays silent: between requests, in the middle of a head, or while an answer waits to be read.
-//! While a request is answered silence is its right: the limits of time on requests bound that.
+//! One that waits for its client goes sooner where its place is wanted. While a request is answered silence is its right: the limits of time on requests bound that.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::allowance::Allowance;
+use crate::crowd::{Standing, Wait};
 use crate::limits::{LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGER_SECONDS_MAX};
 
 #[cfg(test)]
@@ -61,16 +62,23 @@ const BODY: u8 = 4;
 ///
 /// One task polls the stream and the requests, so that these are never out of step; a body that outlives it does no harm.
 #[derive(Clone, Debug)]
-pub(super) struct Pace(Arc<AtomicU8>);
+pub(super) struct Pace {
+    state: Arc<AtomicU8>,
+    standing: Standing,
+}
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(AtomicU8::new(HEAD)))
+    pub(super) fn new(standing: Standing) -> Self {
+        Self {
+            state: Arc::new(AtomicU8::new(HEAD)),
+            standing,
+        }
     }
 
     /// A request begins, which is over when what this returns is gone.
     pub(super) fn begin(&self, has_body: bool) -> Busy {
         self.set(if has_body { BUSY | BODY } else { BUSY });
+        self.standing.answer();
         Busy(self.clone())
     }
 
@@ -90,11 +98,11 @@ impl Pace {
 
     // Ordering: nothing else is told by it.
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed)
     }
 
     fn set(&self, state: u8) {
-        self.0.store(state, Ordering::Relaxed);
+        self.state.store(state, Ordering::Relaxed);
     }
 }
 
@@ -166,9 +174,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
         }
         self.seen = Some(phase);
         match phase {
-            Phase::Head => self.reading.start(self.patience.head),
-            Phase::Idle => self.reading.start(self.patience.idle),
-            Phase::Busy => self.reading.stop(),
+            Phase::Head => {
+                self.reading.start(self.patience.head);
+                self.pace.standing.wait(Wait::Rest);
+            }
+            Phase::Idle => {
+                self.reading.start(self.patience.idle);
+                self.pace.standing.wait(Wait::Request);
+            }
+            Phase::Busy => {
+                self.reading.stop();
+                self.pace.standing.answer();
+            }
         }
     }
 
@@ -216,7 +233,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
             }
             return read;
         }
-        ready!(this.reading.poll(cx));
+        if this.pace.standing.poll_leave(cx).is_pending() {
+            ready!(this.reading.poll(cx));
+        }
         Poll::Ready(Err(this.late("no request comes")))
     }
 }
@@ -268,6 +287,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
                 return Poll::Ready(Ok(()));
             };
             this.closing = Some(Linger::new(place));
+            this.pace.standing.wait(Wait::Rest);
+        }
+        if this.pace.standing.poll_leave(cx).is_ready() {
+            return Poll::Ready(Ok(()));
         }
         match &mut this.closing {
             Some(linger) => linger.poll(&mut this.stream, cx).map(Ok),

@@ -5,6 +5,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
+    http::HeaderValue,
     middleware::{Next, from_fn_with_state},
     routing::get,
 };
@@ -29,7 +30,8 @@ fn guarded(settings: &Settings, routes: Router) -> (Router, tempfile::TempDir) {
     let guarded = from_fn_with_state(
         around,
         async |State(around): State<Around>, request: Request, next: Next| {
-            guard(&around, request, next).await
+            let id = HeaderValue::from_static("some");
+            guard(&around, request, (next, id)).await
         },
     );
     (routes.layer(guarded), parent)

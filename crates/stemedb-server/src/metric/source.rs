@@ -11,6 +11,7 @@ use stemedb::{Database, Health, KnownIds, Observations};
 use super::sheet::Sheet;
 use crate::held::Bodies;
 use crate::intake::Intake;
+use crate::limits::SYNC_SECONDS_MAX;
 
 /// Nanoseconds of a second.
 const NS: f64 = 1e9;
@@ -84,13 +85,23 @@ impl Counting {
             &states,
             state,
         )?;
-        let is_ready = source.intake.is_open() && matches!(state, "good" | "stalled");
+        let syncing = source.database.syncs().pending.unwrap_or_default();
+        let is_syncing_long = syncing.as_secs() >= SYNC_SECONDS_MAX;
+        let is_ready =
+            source.intake.is_open() && matches!(state, "good" | "stalled") && !is_syncing_long;
         sheet.gauge(
             (
                 "ready",
                 "Whether records are accepted, made durable and applied",
             ),
             u64::from(is_ready),
+        )?;
+        sheet.gauge(
+            (
+                "journal_sync_pending_seconds",
+                "For how long an fsync has been going on that appending waits for",
+            ),
+            syncing.as_secs_f64(),
         )?;
         let held = source.bodies.held_bytes();
         sheet.gauge(

@@ -1,11 +1,14 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::{body::Body, http::Request, response::Response};
 use http_body::Body as _;
-use stemedb::{Create, Database, Record};
-use tokio::sync::Semaphore;
+use stemedb::{Create, Database, ErrorKind, Page, Record};
+use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt as _;
 
+use crate::problem::{Asked, Problem};
+use crate::query::At;
 use crate::{Service, Settings, service};
 
 const CLAIM: &str = r#"{"type":"assertion","subject":"s","predicate":"p","object":1,"agent":"a"}"#;
@@ -66,6 +69,14 @@ async fn who_asks_for_little_does_not_wait_for_those_who_ask_for_much() {
 }
 
 #[tokio::test]
+async fn readiness_waits_for_nobody_who_reads() {
+    let one = One::new();
+    let shared = one.service.shared();
+    let _taken = [&shared.reads, &shared.patient, &shared.scrapes].map(take);
+    assert_eq!(one.get("/healthz/ready").await.status(), 200);
+}
+
+#[tokio::test]
 async fn who_asks_for_much_takes_no_place_from_those_who_ask_for_little() {
     let one = One::new();
     let _taken = take(&one.service.shared().reads);
@@ -77,4 +88,46 @@ async fn who_asks_for_much_takes_no_place_from_those_who_ask_for_little() {
     let first = std::future::poll_fn(|cx| std::pin::Pin::new(&mut feed).poll_frame(cx));
     let first = bounded(first).await.unwrap().unwrap().into_data().unwrap();
     assert!(String::from_utf8_lossy(&first).contains(&one.id));
+}
+
+/// Ends a read that nothing else has ended, so that a test that fails is over too.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_given_up_ends_and_leaves_its_place() {
+    let one = One::new();
+    let shared = one.service.shared();
+    let places = shared.reads.available_permits();
+    let stop = Stop(Arc::default());
+    let is_stopped = Arc::clone(&stop.0);
+    let (begun, has_begun) = oneshot::channel();
+    let (ended, has_ended) = oneshot::channel();
+    let reading = tokio::spawn(async move {
+        let read = shared.read(At::default(), move |view| {
+            begun.send(()).unwrap();
+            // A list without an end.
+            while !is_stopped.load(Ordering::Relaxed) {
+                let mut list = view.subjects("", &Page::default()).unwrap();
+                if let Some(Err(error)) = list.next() {
+                    ended.send(error.kind()).unwrap();
+                    return Err(Problem::of(&error, Asked::Read));
+                }
+            }
+            Ok(())
+        });
+        read.await
+    });
+    bounded(has_begun).await.unwrap();
+    reading.abort();
+    assert_eq!(bounded(has_ended).await, Ok(ErrorKind::GivenUp));
+    let places = u32::try_from(places).unwrap();
+    let shared = one.service.shared();
+    let all = bounded(shared.reads.acquire_many(places)).await;
+    assert!(all.is_ok());
 }

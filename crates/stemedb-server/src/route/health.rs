@@ -7,9 +7,10 @@ use axum::{
     http::{StatusCode, Uri},
     response::Response,
 };
-use stemedb::{Health, Page, RecordId};
+use stemedb::{Health, Page, RecordId, SyncStats};
 
 use super::json;
+use crate::limits::SYNC_SECONDS_MAX;
 use crate::problem::{Asked, Problem, code_of};
 use crate::query::{At, Query};
 use crate::state::Shared;
@@ -22,12 +23,14 @@ pub(super) async fn live(uri: Uri) -> Result<Response, Problem> {
 }
 
 /// `GET /healthz/ready`: reads from every engine, and asks whether writes are still made durable.
+///
+/// It waits for no other read, so that it tells of the database and not of those who use it.
 pub(super) async fn ready(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
-    let read = shared.read(At::default(), |view| {
+    let read = shared.read_among(&shared.probes, At::default(), |view| {
         let nothing = RecordId::from_bytes([0; 32]);
         let failed = |error: stemedb::Error| Problem::of(&error, Asked::Read);
         view.get(nothing).map_err(failed)?;
@@ -38,6 +41,9 @@ pub(super) async fn ready(
     if !shared.intake.is_open() {
         let detail = "no records are taken any more; start the server again";
         return Err(Problem::new(Code::Unavailable, detail));
+    }
+    if let Some(problem) = slow_sync(shared.database.syncs()) {
+        return Err(problem);
     }
     match shared.database.health() {
         Health::Good => answer("ready", None),
@@ -54,6 +60,18 @@ pub(super) async fn ready(
 fn answer(status: &str, detail: Option<String>) -> Result<Response, Problem> {
     let status = status.to_owned();
     json(StatusCode::OK, &Readiness { status, detail })
+}
+
+/// What is wrong where a sync goes on and on: whoever writes waits for it.
+fn slow_sync(syncs: SyncStats) -> Option<Problem> {
+    let seconds = syncs.pending?.as_secs();
+    if seconds < SYNC_SECONDS_MAX {
+        return None;
+    }
+    let detail = format!(
+        "a sync has taken {seconds} s, and nothing is made durable until it ends; look at the disk"
+    );
+    Some(Problem::new(Code::Unavailable, detail))
 }
 
 /// Why nothing more is accepted or applied, and what whoever runs the server is to do: the handle of the database is of no more use.
@@ -83,11 +101,29 @@ fn unready(problem: Problem) -> Problem {
 mod tests {
     use std::io;
     use std::sync::Arc;
+    use std::time::Duration;
 
+    use stemedb::SyncStats;
     use stemedb_wal::AppendError;
 
-    use super::not_ready;
+    use super::{not_ready, slow_sync};
     use crate::wire::Code;
+
+    #[test]
+    fn a_sync_may_go_on_for_a_while_and_not_for_ever() {
+        let after = |seconds| {
+            let pending = Some(Duration::from_secs(seconds));
+            slow_sync(SyncStats {
+                pending,
+                ..SyncStats::default()
+            })
+        };
+        assert_eq!(slow_sync(SyncStats::default()), None);
+        assert_eq!(after(9), None);
+        let problem = after(10).unwrap();
+        assert_eq!((problem.code, problem.status), (Code::Unavailable, 503));
+        assert!(problem.detail.starts_with("a sync has taken 10 s,"));
+    }
 
     #[test]
     fn a_full_disk_and_a_poisoned_journal_say_what_to_do() {

@@ -14,7 +14,7 @@ use crate::page::Page;
 use crate::problem::{Asked, Problem};
 use crate::query::{LIST, PathId, Query, cannot_list};
 use crate::state::Shared;
-use crate::wire::{StoredRecord, VoteTotals};
+use crate::wire::StoredRecord;
 
 /// `GET /v1/assertions/{id}/votes`.
 ///
@@ -28,25 +28,14 @@ pub(super) async fn list(
     let (page, limit) = (query.page()?, query.limit()?);
     // The totals are those of all votes, however many there are.
     let at = query.at()?.long();
+    let known = Arc::clone(&shared);
     let read = shared.read(at, move |view| {
-        let totals = totals(view, id)?;
+        let totals = known.totals.of(id, view, &known.database)?;
         check_assertion(view, id, totals.count)?;
         let votes = view.votes(id, &page).map_err(|error| cannot_list(&error))?;
         Page::write(votes, limit, StoredRecord::from)?.with("totals", &totals)
     });
     Ok(json_bytes(StatusCode::OK, read.await?.into_json()))
-}
-
-fn totals(view: &View, id: RecordId) -> Result<VoteTotals, Problem> {
-    let failed = |error: stemedb::Error| Problem::of(&error, Asked::Read);
-    let mut totals = VoteTotals::default();
-    let all = stemedb::Page::default();
-    for vote in view.votes(id, &all).map_err(failed)? {
-        if let Record::Vote(vote) = vote.map_err(failed)?.value.record {
-            totals.add(vote.weight.get());
-        }
-    }
-    Ok(totals)
 }
 
 fn check_assertion(view: &View, id: RecordId, votes: u64) -> Result<(), Problem> {

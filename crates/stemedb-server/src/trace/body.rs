@@ -10,33 +10,20 @@ use http_body::{Frame, SizeHint};
 
 use super::Passage;
 
-/// A body whose bytes are counted.
+/// The body of a request, whose bytes are counted.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct Incoming {
     body: Body,
     bytes: Arc<AtomicU64>,
-    /// The request that ends with the body.
-    _passage: Option<Passage>,
 }
 
-impl Watched {
+impl Incoming {
     pub(super) fn new(body: Body, bytes: Arc<AtomicU64>) -> Self {
-        Self {
-            body,
-            bytes,
-            _passage: None,
-        }
-    }
-
-    pub(super) fn until_end(self, passage: Passage) -> Self {
-        Self {
-            _passage: Some(passage),
-            ..self
-        }
+        Self { body, bytes }
     }
 }
 
-impl http_body::Body for Watched {
+impl http_body::Body for Incoming {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -45,11 +32,8 @@ impl http_body::Body for Watched {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let bytes = frame.data_ref().map_or(0, Bytes::len);
-            // Ordering: it is read when the request is over.
-            self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
+        // Ordering: it is read when the request is over.
+        self.bytes.fetch_add(bytes_of(&polled), Ordering::Relaxed);
         polled
     }
 
@@ -59,5 +43,47 @@ impl http_body::Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// The body of an answer, whose bytes are counted; the request ends with it.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    body: Body,
+    passage: Passage,
+}
+
+impl Outgoing {
+    pub(super) fn new(body: Body, passage: Passage) -> Self {
+        Self { body, passage }
+    }
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.passage.bytes_out += bytes_of(&polled);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn bytes_of<E>(polled: &Poll<Option<Result<Frame<Bytes>, E>>>) -> u64 {
+    match polled {
+        Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(0, Bytes::len) as u64,
+        _ => 0,
     }
 }

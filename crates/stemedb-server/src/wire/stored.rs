@@ -105,18 +105,8 @@ pub struct VoteTotals {
     pub r#for: u64,
     /// How many have a weight below 0.
     pub against: u64,
-    /// The sum of all weights, in the order of the list.
+    /// The sum of all weights, rounded once.
     pub weight_sum: f64,
-}
-
-impl VoteTotals {
-    /// Counts one vote.
-    pub(crate) fn add(&mut self, weight: f64) {
-        self.count += 1;
-        self.r#for += u64::from(weight > 0.0);
-        self.against += u64::from(weight < 0.0);
-        self.weight_sum += weight;
-    }
 }
 
 /// An epoch with what it supersedes.

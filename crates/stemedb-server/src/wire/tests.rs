@@ -2,7 +2,7 @@ use stemedb::{
     Agent, Assertion, Confidence, Object, Predicate, Quote, Record, Sequence, Stored, Subject,
 };
 
-use super::{Code, StoredRecord, VoteTotals};
+use super::{Code, StoredRecord};
 
 #[test]
 fn a_stored_record_is_read_as_it_was_written() {
@@ -39,19 +39,4 @@ fn every_code_is_written_by_its_name_and_no_two_are_alike() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), Code::ALL.len());
-}
-
-#[test]
-fn votes_without_weight_are_neither_for_nor_against() {
-    let mut totals = VoteTotals::default();
-    for weight in [1.0, -0.5, 0.0] {
-        totals.add(weight);
-    }
-    let expected = VoteTotals {
-        count: 3,
-        r#for: 1,
-        against: 1,
-        weight_sum: 0.5,
-    };
-    assert_eq!(totals, expected);
 }

@@ -13,6 +13,9 @@ use crate::wire::{LIVE, Running, Wire, header, pipe, status};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A request that is answered for as long as anybody listens.
+const FEED: &str = "GET /v1/changes HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
 /// A server whose clock stands still while anything can happen.
 fn home(change: impl FnOnce(&mut Settings)) -> Arc<Home> {
     let mut settings = Settings::default();
@@ -197,8 +200,7 @@ async fn a_feed_with_nothing_to_send_is_not_cut_off_for_taking_nothing() {
         settings.heartbeat_seconds = 100;
     });
     let (mut feed, answering) = pipe(&home, 1 << 16);
-    feed.send("GET /v1/changes HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        .await;
+    feed.send(FEED).await;
     let begun = Instant::now();
     let mut text: Vec<u8> = Vec::new();
     while text.windows(9).filter(|part| *part == b"heartbeat").count() < 3 {
@@ -237,23 +239,50 @@ async fn a_request_may_take_longer_than_a_pause_may() {
 async fn connections_beyond_the_limit_wait_until_another_one_ends() {
     let mut settings = Settings::default();
     settings.connections_max = 2;
+    settings.idle_seconds_max = 86_400;
     let running = Running::start(&settings).await;
     let mut inside = [running.connect().await, running.connect().await];
     for wire in &mut inside {
-        wire.send(LIVE).await;
+        // They are answered for as long as they like.
+        wire.send(FEED).await;
         assert_eq!(wire.status().await, 200);
     }
     let mut third = running.connect().await;
     third.send(LIVE).await;
-    let moment = Duration::from_millis(100);
+    // Longer than those stay who wait for their clients.
+    let moment = Duration::from_millis(1500);
     assert!(timeout(moment, third.next()).await.is_err());
-    for wire in &mut inside {
-        wire.send(LIVE).await;
-        assert_eq!(wire.status().await, 200);
-    }
     drop(inside);
     assert_eq!(third.status().await, 200);
     drop(third);
+    running.end().await;
+}
+
+/// Whoever held all places with connections on which nothing came kept others out for as long as a head or a pause may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_nothing_makes_room_for_who_comes() {
+    let mut settings = Settings::default();
+    settings.connections_max = 3;
+    settings.idle_seconds_max = 86_400;
+    settings.head_seconds_max = 86_400;
+    let running = Running::start(&settings).await;
+    let mut answered = running.connect().await;
+    answered.send(FEED).await;
+    assert_eq!(answered.status().await, 200);
+    let mut idle = running.connect().await;
+    idle.send(LIVE).await;
+    assert_eq!(idle.status().await, 200);
+    let mut half = running.connect().await;
+    half.send(&LIVE[..10]).await;
+
+    let mut newcomers = [running.connect().await, running.connect().await];
+    for wire in &mut newcomers {
+        wire.send(FEED).await;
+        let status = timeout(100 * SECOND, wire.status()).await;
+        assert_eq!(status.expect("there is room"), 200);
+    }
+    assert_eq!((idle.rest().await, half.rest().await), Default::default());
+    drop((answered, newcomers));
     running.end().await;
 }
 

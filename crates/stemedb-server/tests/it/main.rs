@@ -17,6 +17,8 @@ mod connection; // connections that take their time, and too many of them
 #[cfg(test)]
 mod exposition; // a strict reader of what a scrape is answered with
 #[cfg(test)]
+mod hang; // a disk whose sync hangs
+#[cfg(test)]
 mod health; // whether it lives, serves, and where the database stands
 #[cfg(test)]
 mod list; // pages of subjects, assertions, votes and epochs

@@ -8,7 +8,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use stemedb_server::{Listener, Settings, Tls, TlsError, serve};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
@@ -88,6 +88,30 @@ async fn a_server_with_a_certificate_is_asked_over_tls_and_uses_a_new_one() {
     connect(address, &second).await.unwrap();
     wire.send(LIVE).await;
     assert_eq!(wire.status().await, 200);
+    drop(wire);
+    shutdown.begin();
+    served.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_agree_makes_room_for_who_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    let certificate = write(directory.path());
+    let mut settings = Settings::default();
+    settings.handshake_seconds_max = 86_400;
+    settings.connections_max = 1;
+    let home = Home::with(&settings);
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let listener = Listener::tls(tcp, load(directory.path()).unwrap());
+    let shutdown = home.service.shutdown();
+    let served = tokio::spawn(serve(listener, home.service, std::future::pending()));
+    let mut mute = Wire(TcpStream::connect(address).await.unwrap());
+    let agreed = timeout(Duration::from_secs(100), connect(address, &certificate));
+    let mut wire = Wire(agreed.await.expect("there is room").unwrap());
+    wire.send(LIVE).await;
+    assert_eq!(wire.status().await, 200);
+    assert_eq!(mute.rest().await, "");
     drop(wire);
     shutdown.begin();
     served.await.unwrap().unwrap();

@@ -1,5 +1,8 @@
 //! Pages, cursors, as-of, and what names do not match.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use proptest::prelude::*;
 use stemedb::{
     Database, Epoch, ErrorKind, Listed, Listing, Page, PageCursor, Record, Result, Sequence,
@@ -434,4 +437,33 @@ fn a_view_as_of_a_sequence_shows_nothing_that_came_later() {
     );
     let beyond = claim.sequence.next().unwrap();
     refused(view.as_of(beyond), ErrorKind::Invalid);
+}
+
+#[test]
+fn what_is_given_up_ends_wherever_it_is() {
+    let library = library();
+    let given_up = Arc::new(AtomicBool::new(false));
+    let view = library.database.view().unwrap();
+    let view = view.until(Arc::clone(&given_up));
+    let page = Page::default();
+    let mut lists: Vec<_> = (0..4)
+        .map(|which| stored_listing(&view, which, &page).unwrap())
+        .collect();
+    let mut subjects = view.subjects("", &page).unwrap();
+    assert!(lists.iter_mut().all(|list| list.next().unwrap().is_ok()));
+    assert!(subjects.next().unwrap().is_ok());
+    assert!(view.get(first_claim()).unwrap().is_some());
+    let before = view.as_of(Sequence::FIRST).unwrap();
+
+    given_up.store(true, Ordering::Relaxed);
+    for list in &mut lists {
+        refused(list.next().unwrap(), ErrorKind::GivenUp);
+        assert!(list.next().is_none());
+    }
+    // It is in the middle of counting one.
+    refused(subjects.next().unwrap(), ErrorKind::GivenUp);
+    refused(view.get(first_claim()), ErrorKind::GivenUp);
+    refused(before.get(first_claim()), ErrorKind::GivenUp);
+    let other = library.database.view().unwrap();
+    assert!(other.get(first_claim()).unwrap().is_some());
 }

@@ -8,6 +8,7 @@ use tokio::io::{AsyncWrite as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::Semaphore;
 
 use super::{Pace, Paced, Patience};
+use crate::crowd::Standing;
 use crate::limits::LINGER_BURST_BYTES;
 
 /// What the client has sent and nobody has read.
@@ -25,7 +26,7 @@ async fn connection(places: usize) -> (Paced<DuplexStream>, DuplexStream) {
         bytes_per_second_min: 0,
     };
     let lingering = Arc::new(Semaphore::new(places));
-    let pace = Pace::new();
+    let pace = Pace::new(Standing::new());
     drop(pace.begin(true));
     let server = Paced::new(server, pace, (patience, lingering));
     (server, client)
