@@ -16,7 +16,7 @@ use stemedb::{Prepared, Record};
 
 use crate::held::Held;
 use crate::inlet::Inlet;
-use crate::limits::{ARRAY_RECORDS_MAX, ERRORS_LISTED_MAX};
+use crate::limits::{ARRAY_RECORDS_MAX, BODY_BYTES_RESERVED, ERRORS_LISTED_MAX};
 use crate::problem::{Asked, Problem};
 use crate::state::Shared;
 use crate::wire::{Code, ItemError};
@@ -37,22 +37,38 @@ impl FromRequest<Arc<Shared>> for JsonBody {
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         check_form(request.headers())?;
         let bytes_max = shared.settings.body_bytes_max;
-        if said_length(request.headers()) > Some(bytes_max) {
+        let said = said_length(request.headers());
+        if said > Some(bytes_max) {
             return Err(too_large(bytes_max));
         }
-        let mut inlet = Inlet::new(request.into_body(), shared.settings.stall_seconds_max);
-        let (mut held, mut bytes) = (Held::default(), Vec::new());
+        let mut inlet = Inlet::new(request, &shared.settings);
+        let (mut held, mut bytes) = (Held::default(), Vec::<u8>::new());
         while let Some(more) = inlet.next().await.map_err(unreadable)? {
             let length = bytes.len() + more.len();
             if length > bytes_max {
                 return Err(too_large(bytes_max));
             }
-            shared.bodies.grow(&mut held, more.len()).await;
+            if length > bytes.capacity() {
+                let capacity = next_capacity(bytes.capacity(), length, said.unwrap_or(bytes_max));
+                shared.bodies.grow(&mut held, capacity).await;
+                bytes.reserve_exact(capacity - bytes.len());
+            }
             bytes.extend_from_slice(&more);
         }
         let bytes = bytes.into();
         Ok(Self { bytes, held })
     }
+}
+
+/// How much memory a body gets that has less than `length`, and may come to `most`: all that a short one needs, and of a long one
+/// no more than twice what came of it, since a length that is said costs nothing.
+fn next_capacity(capacity: usize, length: usize, most: usize) -> usize {
+    let wanted = if most <= BODY_BYTES_RESERVED {
+        most
+    } else {
+        most.min(capacity.saturating_mul(2))
+    };
+    wanted.max(length)
 }
 
 fn said_length(headers: &HeaderMap) -> Option<usize> {

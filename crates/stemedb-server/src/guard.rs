@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::auth::{admit, check_head};
 use crate::connection::Peer;
+use crate::inlet::BodyWait;
 use crate::problem::{Asked, Problem, render};
 use crate::request_id::RequestId;
 use crate::route::Around;
@@ -65,6 +66,8 @@ async fn answer(around: &Around, mut request: Request, next: Next) -> Response {
     } else {
         Asked::Read
     };
+    let wait = BodyWait::default();
+    request.extensions_mut().insert(wait.clone());
     let seconds = shared.settings.request_seconds_max;
     let answered = async {
         let admitted = shared.room.admit(next.run(request).await).await;
@@ -78,6 +81,10 @@ async fn answer(around: &Around, mut request: Request, next: Next) -> Response {
             tracing::error!("a handler panicked");
             let problem = Problem::internal("an internal failure");
             problem.after(asked).into_response()
+        }
+        Err(_) if wait.goes_on() => {
+            let detail = format!("the body had not come after {seconds} s; nothing was stored");
+            Problem::new(Code::BodyTimeout, detail).into_response()
         }
         Err(_) => {
             let detail = format!("the request took longer than {seconds} s");

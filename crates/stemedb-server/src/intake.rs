@@ -153,7 +153,7 @@ impl Intake {
         };
         let request = Message::Records(Request { records, asker });
         let sent = self.queue.send(request).await;
-        sent.map_err(|_| NotTaken::Ended)?;
+        sent.or(Err(NotTaken::Ended))?;
         self.bell.ring_for_many().await;
         Ok(Awaited(receipts))
     }

@@ -49,6 +49,7 @@
 //! # }
 //! ```
 
+mod allowance;
 mod auth;
 mod body;
 mod connection;

@@ -33,6 +33,9 @@ pub(crate) const ANSWERS_WAITING_MAX: usize = 16;
 /// Bytes of a body up to which it is read and checked where it came in, without the way to another thread.
 pub(crate) const BODY_BYTES_INLINE_MAX: usize = 4 << 10;
 
+/// Bytes of every body that do not wait for those of long ones.
+pub(crate) const BODY_BYTES_RESERVED: usize = 64 << 10;
+
 /// Records that one call into the database takes at most, but for those of its last request; their bytes are bounded by
 /// what bodies may hold.
 pub(crate) const SUBMISSION_RECORDS_MAX: usize = 16_384;
@@ -55,7 +58,8 @@ pub(crate) const CHUNKS_CHECKED_MAX: usize = 4;
 /// Chunks of an upload that are submitted, and whose results are not written yet.
 pub(crate) const CHUNKS_SUBMITTED_MAX: usize = 4;
 
-/// Bytes of an upload that are read and not acknowledged.
+/// Bytes of the lines of an upload that are read and not acknowledged. What is made of short ones takes three times as much: the number
+/// of chunks bounds that, and so what the settings say of an upload.
 pub(crate) const UPLOAD_BYTES_MAX: usize = 16 << 20;
 
 /// Milliseconds that bytes of an upload wait for more to come.

@@ -16,25 +16,31 @@ mod tests;
 
 /// Whose requests are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Client {
+pub(crate) enum Client {
     Token(String),
     Address(IpAddr),
-    /// Whoever comes when the others fill the memory for them.
+    /// Whoever comes from nowhere, or when the others fill the memory for them.
     Crowd,
 }
 
 impl Client {
-    fn of(caller: &Caller, peer: Option<Peer>) -> Self {
+    /// Who asks from an address.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        Self::Address(network(address))
+    }
+
+    /// Who sends a request: a token, wherever it is used, or else an address.
+    pub(crate) fn of(caller: &Caller, peer: Option<Peer>) -> Self {
         match (caller, peer) {
             (Caller::Bearer(token), _) => Self::Token(token.id.clone()),
-            (_, Some(Peer(peer))) => Self::Address(network(peer.ip())),
+            (_, Some(Peer(peer))) => Self::at(peer.ip()),
             (_, None) => Self::Crowd,
         }
     }
 }
 
 /// The address of a client as far as it cannot choose it: of one by IPv6 half belongs to its network.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
+fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 
-use crate::held::{Held, Memory};
+use crate::held::{Memory, Share};
 use crate::limits::{ANSWER_BYTES_FREE, ANSWERS_WAITING_MAX};
 use crate::problem::Problem;
 use crate::wire::Code;
@@ -32,7 +32,7 @@ pub(crate) struct OfProgram;
 /// The bytes of an answer, with the memory that they take. The body would not do: it is gone when they are queued.
 struct Kept {
     bytes: Bytes,
-    _held: Held,
+    _held: Share,
 }
 
 impl AsRef<[u8]> for Kept {
@@ -69,8 +69,8 @@ impl Room {
         Ok(Response::from_parts(head, Body::from(kept)))
     }
 
-    async fn hold(&self, bytes: usize) -> Result<Held, Problem> {
-        let mut held = Held::default();
+    async fn hold(&self, bytes: usize) -> Result<Share, Problem> {
+        let mut held = Share::default();
         let grown = self.memory.grow(&mut held, bytes).now_or_never();
         if grown.is_some() {
             return Ok(held);

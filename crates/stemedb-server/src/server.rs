@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::connection::{Connections, Peer};
 use crate::crowd::{Crowd, Member};
 use crate::limits::{ACCEPT_PAUSE_MS, CROWD_LOOK_MS};
+use crate::rate::Client;
 use crate::seat::{Seat, Seats};
 use crate::{Service, Tls};
 
@@ -114,7 +115,7 @@ impl Open {
             while self.tasks.try_join_next().is_some() {}
             match listener.tcp.accept().await {
                 Ok((stream, peer)) => {
-                    let Some(seat) = self.seats.take(peer.ip()) else {
+                    let Some(seat) = self.seats.take(Client::at(peer.ip())) else {
                         tracing::debug!(%peer, "a connection beyond those of one address");
                         continue;
                     };

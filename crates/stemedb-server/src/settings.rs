@@ -13,7 +13,8 @@ pub struct Settings {
     /// Bytes of a body of JSON, at least 4 MiB, which is the longest record. Default: 8 MiB.
     pub body_bytes_max: usize,
     /// Bytes of all bodies of JSON together that are read and not yet acknowledged, at least `body_bytes_max`; who comes then waits, but
-    /// for one at a time, which is read to its end. Default: 256 MiB.
+    /// for one at a time, which is read to its end. The first 64 KiB of every body come from a part of their own, which has them for
+    /// `connections_max` bodies or is a quarter of all, so that short ones do not wait for long ones. Default: 256 MiB.
     pub bodies_bytes_max: usize,
     /// Bytes of all long answers together that are not yet taken, at least 1; what comes then waits, for as long as its request may, but
     /// for one at a time. Default: 64 MiB.
@@ -22,14 +23,21 @@ pub struct Settings {
     pub queued_requests_max: usize,
     /// Reads that go on at the same time, at least 1; who comes then waits. Default: 32.
     pub reads_max: usize,
-    /// Uploads of many lines that go on at the same time, at least 1; each takes up to 16 MiB. Who comes then is refused. Default: 16.
+    /// Uploads of many lines that go on at the same time, at least 1. Each holds up to 16 MiB of lines that are not acknowledged, which take
+    /// more as records and results: up to 40 MiB in all where the lines are short and the client reads no results, and 60 MiB where they are
+    /// compressed by zstd. Half of the uploads may be of one token, or of one address without a token. Who comes then is refused.
+    /// Default: 16.
     pub uploads_max: usize,
-    /// Feeds of changes that are open at the same time, at least 1. Who comes then is refused. Default: 64.
+    /// Feeds of changes that are open at the same time, at least 1; half of them as with uploads. Who comes then is refused. Default: 64.
     pub feeds_max: usize,
     /// Seconds after which a feed in which nothing happens says that it lives, at least 1. Default: 15.
     pub heartbeat_seconds: u64,
     /// Seconds that a client may send nothing of a body, or take nothing of a stream, before it is cut off; at least 1. Default: 30.
     pub stall_seconds_max: u64,
+    /// Bytes a second that a client sends on average, once those seconds are used up; 0 is no limit. It concerns what the server waits
+    /// for: a body of JSON, and each line of an upload once it has begun, so that lines may come as seldom as the client likes, as far as
+    /// it may be silent. Default: 1,024.
+    pub body_bytes_per_second_min: u64,
     /// Seconds that a request may take from its head to the head of the answer, at least 1. Default: 30.
     pub request_seconds_max: u64,
     /// Seconds that a read waits for a sequence that cannot be read yet; 0 is not to wait. Default: 5.
@@ -70,6 +78,7 @@ impl Default for Settings {
             feeds_max: 64,
             heartbeat_seconds: 15,
             stall_seconds_max: 30,
+            body_bytes_per_second_min: 1024,
             request_seconds_max: 30,
             wait_seconds_max: 5,
             connections_max: 1024,

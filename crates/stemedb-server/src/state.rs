@@ -14,13 +14,14 @@ use tokio::task::spawn_blocking;
 use crate::auth::Gate;
 use crate::connection::Connections;
 use crate::crowd::Standing;
-use crate::held::Memory;
+use crate::held::Bodies;
 use crate::intake::Intake;
 use crate::limits::BACKUPS_MAX;
 use crate::metric::{Metrics, Source};
 use crate::rate::Rate;
 use crate::request_id::RequestIds;
 use crate::room::Room;
+use crate::seat::Places;
 use crate::token::TokenFile;
 use crate::total::KnownTotals;
 use crate::trace::TraceIds;
@@ -44,15 +45,15 @@ pub(crate) struct Shared {
     /// decompressed. There are fewer than processors, so that those who ask for little do not wait for those who ask for much.
     pub(crate) patient: Arc<Semaphore>,
     /// A place for each upload that goes on.
-    pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) uploads: Places,
     /// A place for each feed that is open.
-    pub(crate) feeds: Arc<Semaphore>,
+    pub(crate) feeds: Places,
     /// A place for each segment that is given out: whoever may only read keeps nobody from a backup.
     pub(crate) backups: Arc<Semaphore>,
     /// The place of the one retry that goes on: it waits for the database, and bodies do not wait for it.
     pub(crate) retries: Arc<Semaphore>,
     /// What bodies take that are not acknowledged.
-    pub(crate) bodies: Memory,
+    pub(crate) bodies: Bodies,
     /// What long answers take that are not sent.
     pub(crate) room: Room,
     /// The place of the one look whether the database can be read: whoever probes does not wait for whoever reads.
@@ -90,7 +91,7 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
     let queue = settings.queued_requests_max;
     let (intake, thread) =
         Intake::start(Arc::clone(&database), queue, runtime).map_err(StartError::Thread)?;
-    let bodies = Memory::new(settings.bodies_bytes_max);
+    let bodies = Bodies::new(settings);
     let metrics = Arc::new(Metrics::new(Source {
         database: Arc::clone(&database),
         intake: intake.clone(),
@@ -107,8 +108,8 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         reads: Arc::new(Semaphore::new(settings.reads_max)),
         checks: Arc::new(Semaphore::new(processors)),
         patient: Arc::new(Semaphore::new(processors.div_ceil(2))),
-        uploads: Arc::new(Semaphore::new(settings.uploads_max)),
-        feeds: Arc::new(Semaphore::new(settings.feeds_max)),
+        uploads: Places::new(settings.uploads_max),
+        feeds: Places::new(settings.feeds_max),
         backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         retries: Arc::new(Semaphore::new(1)),
         bodies,

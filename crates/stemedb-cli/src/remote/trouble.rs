@@ -110,6 +110,7 @@ const fn exit_for(code: Code) -> Exit {
         | Code::Misdirected
         | Code::RateLimited
         | Code::NotYetApplied
+        | Code::BodyTimeout
         | Code::RequestTimeout
         | Code::ShuttingDown
         | Code::Unavailable
@@ -130,9 +131,11 @@ const fn advice_for(code: Code) -> Option<&'static str> {
             "name a file with --token-file, or set STEMEDB_TOKEN; whoever runs the server makes one with `stemedb token create`",
         ),
         Code::Forbidden => Some("use a token that allows it"),
-        Code::RateLimited | Code::RequestTimeout | Code::ShuttingDown | Code::Unavailable => {
-            Some("try again later")
-        }
+        Code::RateLimited
+        | Code::BodyTimeout
+        | Code::RequestTimeout
+        | Code::ShuttingDown
+        | Code::Unavailable => Some("try again later"),
         Code::NotFound | Code::MethodNotAllowed => {
             Some("the server may be older than this program, or the URL lead past it")
         }

@@ -1,6 +1,6 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{ARRAY_RECORDS_MAX, Form, check_form, prepare, read};
+use super::{ARRAY_RECORDS_MAX, Form, check_form, next_capacity, prepare, read};
 use crate::wire::Code;
 
 const CLAIM: &str = r#""subject":"s","predicate":"p","object":1,"agent":"a""#;
@@ -105,4 +105,18 @@ fn json_has_to_be_said() {
     assert!(!accepted("content-type", "application/jsonp"));
     assert!(!accepted("content-encoding", "gzip"));
     assert!(check_form(&HeaderMap::new()).is_err());
+}
+
+#[test]
+fn a_short_body_is_allocated_once_and_a_long_one_holds_twice_what_came_at_most() {
+    assert_eq!(next_capacity(0, 1, 1000), 1000);
+    assert_eq!(next_capacity(0, 1, 8 << 20), 1, "what is said alone");
+    assert_eq!(next_capacity(1000, 1500, 8 << 20), 2000);
+    assert_eq!(next_capacity(1000, 5000, 8 << 20), 5000);
+    assert_eq!(
+        next_capacity(5 << 20, 6 << 20, 8 << 20),
+        8 << 20,
+        "no more than it may be"
+    );
+    assert_eq!(next_capacity(0, 9, 1), 9, "what came is there");
 }

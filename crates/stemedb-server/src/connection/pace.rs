@@ -15,15 +15,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::allowance::Allowance;
 use crate::crowd::{Standing, Wait};
 use crate::limits::{LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGER_SECONDS_MAX};
 
 #[cfg(test)]
 mod tests;
-
-mod allowance;
-
-use allowance::Allowance;
 
 /// How long each kind of silence may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +202,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
             self.writing.stop();
             return Poll::Ready(written);
         }
-        if let Some(end) = self.allowance.wait(Instant::now()) {
+        if !self.writing.is_running {
+            let end = self.allowance.wait(Instant::now());
             self.writing.start_until(end);
         }
         ready!(self.writing.poll(cx));

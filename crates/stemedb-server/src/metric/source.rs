@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use stemedb::{Database, Health, KnownIds, Observations};
 
 use super::sheet::Sheet;
-use crate::held::Memory;
+use crate::held::Bodies;
 use crate::intake::Intake;
 use crate::limits::SYNC_SECONDS_MAX;
 
@@ -22,7 +22,7 @@ pub(crate) struct Source {
     pub(crate) database: Arc<Database>,
     pub(crate) intake: Intake,
     /// What bodies take.
-    pub(crate) bodies: Memory,
+    pub(crate) bodies: Bodies,
 }
 
 /// A source together with what the server counts of records.

@@ -20,10 +20,12 @@ use axum::{
 use tracing::Instrument as _;
 
 use crate::auth::Caller;
+use crate::connection::Peer;
 use crate::inlet::Inlet;
 use crate::outlet::outlet;
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::rate::Client;
 use crate::request_id::RequestId;
 use crate::state::Shared;
 use crate::wire::Code;
@@ -49,24 +51,24 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<Response, Problem> {
     Query::of(request.uri(), &[])?;
-    let (parts, body) = request.into_parts();
-    let encoding = check_form(&parts.headers)?;
-    let Ok(place) = Arc::clone(&shared.uploads).try_acquire_owned() else {
-        let most = shared.settings.uploads_max;
-        let detail = format!("{most} uploads go on already; nothing of this one was stored");
-        return Err(Problem::new(Code::Unavailable, detail));
-    };
+    let encoding = check_form(request.headers())?;
+    let is_asked_for = request.headers().contains_key(header::EXPECT);
+    let peer = request.extensions().get::<Peer>().copied();
+    let place = shared.uploads.take(Client::of(&caller, peer));
+    let place = place.map_err(|full| {
+        let detail = format!("uploads: {full}; nothing of this one was stored");
+        Problem::new(Code::Unavailable, detail)
+    })?;
     let cutter = Cutter::new(encoding).map_err(|error| {
         tracing::error!(%error, "a decoder cannot be made");
         Problem::internal("a decoder cannot be made")
     })?;
-    let stall_seconds_max = shared.settings.stall_seconds_max;
-    let mut inlet = Inlet::new(body, stall_seconds_max);
+    let mut inlet = Inlet::new(request, &shared.settings);
     // Behind the head of the answer nobody would ask for the body any more.
-    if parts.headers.contains_key(header::EXPECT) {
-        inlet.ask().await;
+    if is_asked_for {
+        inlet.ask().await?;
     }
-    let (outlet, body) = outlet(stall_seconds_max);
+    let (outlet, body) = outlet(shared.settings.stall_seconds_max);
     let upload = Upload {
         shared,
         request_id,

@@ -13,9 +13,11 @@ use stemedb::Sequence;
 use tracing::Instrument as _;
 
 use crate::auth::Caller;
+use crate::connection::Peer;
 use crate::outlet::outlet;
 use crate::problem::{Asked, Problem};
 use crate::query::{FEED, Query, bad, past};
+use crate::rate::Client;
 use crate::state::Shared;
 use crate::wire::Code;
 
@@ -50,11 +52,10 @@ pub(super) async fn get(
     let (outlet, body) = outlet(shared.settings.stall_seconds_max);
     // Who asks for the head alone is given no feed.
     if request.method() != Method::HEAD {
-        let Ok(place) = Arc::clone(&shared.feeds).try_acquire_owned() else {
-            let most = shared.settings.feeds_max;
-            let detail = format!("{most} feeds are open already");
-            return Err(Problem::new(Code::Unavailable, detail));
-        };
+        let peer = request.extensions().get::<Peer>().copied();
+        let place = shared.feeds.take(Client::of(&caller, peer));
+        let place =
+            place.map_err(|full| Problem::new(Code::Unavailable, format!("feeds: {full}")))?;
         let feed = Feed {
             shared,
             caller,

@@ -73,6 +73,8 @@ pub enum Code {
     RateLimited,
     /// The sequence that was asked for cannot be read yet.
     NotYetApplied,
+    /// The body came too slowly; of a body of JSON nothing was stored.
+    BodyTimeout,
     /// The request took too long.
     RequestTimeout,
     /// The server is about to end.
@@ -89,7 +91,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::InvalidJson,
         Self::InvalidRecord,
         Self::BodyTooLarge,
@@ -108,6 +110,7 @@ impl Code {
         Self::Misdirected,
         Self::RateLimited,
         Self::NotYetApplied,
+        Self::BodyTimeout,
         Self::RequestTimeout,
         Self::ShuttingDown,
         Self::Unavailable,
@@ -137,7 +140,7 @@ impl Code {
     /// Whether the same request may succeed a moment later.
     #[must_use]
     pub const fn is_passing(self) -> bool {
-        matches!(self.status(), 429 | 503)
+        matches!(self.status(), 408 | 429 | 503)
     }
 
     const fn row(self) -> (&'static str, u16, &'static str) {
@@ -168,6 +171,7 @@ impl Code {
             Self::Misdirected => ("misdirected", 421, "The request is for another host"),
             Self::RateLimited => ("rate_limited", 429, "This client asks too often"),
             Self::NotYetApplied => ("not_yet_applied", 503, "The sequence cannot be read yet"),
+            Self::BodyTimeout => ("body_timeout", 408, "The body came too slowly"),
             Self::RequestTimeout => ("request_timeout", 503, "The request took too long"),
             Self::ShuttingDown => ("shutting_down", 503, "The server is shutting down"),
             Self::Unavailable => ("unavailable", 503, "The database cannot serve now"),

@@ -22,13 +22,13 @@ use tower::ServiceExt as _;
 
 use crate::support::{Answer, Home, ask, claim};
 
-const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
+pub(crate) const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 
 /// What an upload was answered with.
 #[derive(Debug)]
-struct Answered {
-    results: Vec<BulkResult>,
-    end: BulkEnd,
+pub(crate) struct Answered {
+    pub(crate) results: Vec<BulkResult>,
+    pub(crate) end: BulkEnd,
 }
 
 pub(crate) fn upload(body: Body, headers: &[(&str, &str)]) -> Request<Body> {
@@ -40,7 +40,7 @@ pub(crate) fn upload(body: Body, headers: &[(&str, &str)]) -> Request<Body> {
 }
 
 /// Reads the lines of an answer, the last of which is the end.
-fn read(text: &str) -> Answered {
+pub(crate) fn read(text: &str) -> Answered {
     let mut results = Vec::new();
     let mut lines = text.lines();
     for line in lines.by_ref() {
@@ -62,7 +62,7 @@ async fn send(router: Router, body: impl Into<Body>) -> Answered {
     read(&answer.text)
 }
 
-fn typed(subject: &str, number: u64) -> String {
+pub(crate) fn typed(subject: &str, number: u64) -> String {
     let mut claim = claim(subject, "p", number);
     claim["type"] = "assertion".into();
     format!("{claim}\n")
@@ -228,7 +228,7 @@ fn breaking(pieces: Vec<Bytes>) -> Body {
 }
 
 #[track_caller]
-fn broke_off(answered: &Answered, code: Code) {
+pub(crate) fn broke_off(answered: &Answered, code: Code) {
     assert!(!answered.end.end);
     assert_eq!(answered.end.problem.as_ref().unwrap().code, code);
 }
@@ -258,8 +258,8 @@ async fn where_a_body_breaks_off_whole_lines_are_stored_and_the_part_of_one_is_n
 }
 
 /// A body of what is sent, which goes on until the sender is dropped.
-fn fed() -> (mpsc::Sender<String>, Body) {
-    let (sender, receiver) = mpsc::channel::<String>(1);
+pub(crate) fn fed<T: Into<Bytes> + Send + 'static>() -> (mpsc::Sender<T>, Body) {
+    let (sender, receiver) = mpsc::channel::<T>(1);
     let stream = unfold(receiver, async |mut receiver| {
         let piece = receiver.recv().await?;
         Some((Ok::<_, Infallible>(piece), receiver))
@@ -273,13 +273,13 @@ async fn a_client_that_stops_sending_is_cut_off() {
     let (sender, body) = fed();
     sender.send(typed("s", 1)).await.unwrap();
     let answered = send(home.service.router(), body).await;
-    broke_off(&answered, Code::RequestTimeout);
+    broke_off(&answered, Code::BodyTimeout);
     assert_eq!(answered.end.stored, 1);
     drop(sender);
 }
 
 /// A body of JSON that has begun and goes on until the sender is dropped.
-async fn begun(home: &Home) -> (mpsc::Sender<String>, JoinHandle<Answer>) {
+pub(crate) async fn begun(home: &Home) -> (mpsc::Sender<String>, JoinHandle<Answer>) {
     let (sender, body) = fed();
     let request = Request::builder().method("POST").uri("/v1/assertions");
     let request = request.header("content-type", "application/json");
@@ -297,8 +297,8 @@ async fn a_body_of_json_that_stops_coming_is_cut_off() {
     settings.stall_seconds_max = 3;
     let home = Home::with(&settings);
     let (_sender, asked) = begun(&home).await;
-    let problem = asked.await.unwrap().problem(Code::RequestTimeout);
-    let said = "no bytes of the body came for 3 s; nothing was stored";
+    let problem = asked.await.unwrap().problem(Code::BodyTimeout);
+    let said = "no bytes of the body came for 3 s, or fewer than 1024 a second for longer than that; nothing was stored";
     assert_eq!(problem.detail, said);
 }
 

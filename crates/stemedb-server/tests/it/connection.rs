@@ -232,7 +232,7 @@ async fn a_request_may_take_longer_than_a_pause_may() {
     slow.send(head).await;
     let begun = Instant::now();
     let (head, _) = slow.next().await;
-    assert_eq!((status(&head), begun.elapsed().as_secs()), (503, 30));
+    assert_eq!((status(&head), begun.elapsed().as_secs()), (408, 30));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,8 @@ mod list; // pages of subjects, assertions, votes and epochs
 #[cfg(test)]
 mod metric; // what a scrape says, and what is documented
 #[cfg(test)]
+mod pace; // bodies that come slowly
+#[cfg(test)]
 mod problem; // every refusal is a problem with its code
 #[cfg(test)]
 mod quarantine; // what could not be applied

@@ -169,7 +169,7 @@ async fn whoever_waits_for_a_sequence_reads_it_when_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_takes_too_long_is_answered_and_a_writer_told_that_the_outcome_is_unknown() {
+async fn a_request_that_takes_too_long_is_answered_and_whose_fault_it_is() {
     let mut settings = Settings::default();
     settings.request_seconds_max = 1;
     let home = Home::with(&settings);
@@ -177,8 +177,9 @@ async fn a_request_that_takes_too_long_is_answered_and_a_writer_told_that_the_ou
     let mut endless = post("/v1/assertions", "");
     *endless.body_mut() = Body::from_stream(pending::<std::io::Result<Bytes>>());
     let write = ask(home.service.router(), endless).await;
-    let problem = write.problem(Code::RequestTimeout);
-    assert!(problem.detail.contains("outcome unknown; send it again"));
+    let problem = write.problem(Code::BodyTimeout);
+    assert!(problem.detail.ends_with("nothing was stored"));
+    assert_eq!(write.header("retry-after"), "1");
     let read = home.get("/v1/subjects?min_sequence=7").await;
     let problem = read.problem(Code::RequestTimeout);
     assert!(!problem.detail.contains("outcome unknown"));

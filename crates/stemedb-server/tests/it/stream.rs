@@ -10,7 +10,7 @@ use stemedb_server::token::{NewToken, Scope, TokenFile};
 use stemedb_server::wire::{BulkEnd, BulkLine, BulkResult, ChangeLine, Code, Fate};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::shutdown::{Running, start};
@@ -19,12 +19,23 @@ use crate::support::claim;
 /// No test waits longer than this for one thing.
 const LIMIT: Duration = Duration::from_mins(1);
 
+const UPLOAD: &str =
+    "POST /v1/records HTTP/1.1\ncontent-type: application/x-ndjson\ntransfer-encoding: chunked";
+const FEED: &str = "GET /v1/changes HTTP/1.1";
+
 /// One connection, with a request that goes on.
 struct Connection(BufReader<TcpStream>);
 
 impl Connection {
     async fn open(running: &Running, head: &str) -> Self {
-        let stream = TcpStream::connect(running.address).await.unwrap();
+        Self::from([127, 0, 0, 1], running, head).await
+    }
+
+    /// One from this address.
+    async fn from(address: [u8; 4], running: &Running, head: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        let stream = socket.connect(running.address).await.unwrap();
         let mut connection = Self(BufReader::new(stream));
         let head = head.replace('\n', "\r\n");
         connection
@@ -34,7 +45,7 @@ impl Connection {
     }
 
     async fn upload(running: &Running) -> Self {
-        Self::open(running, "POST /v1/records HTTP/1.1\ncontent-type: application/x-ndjson\ntransfer-encoding: chunked").await
+        Self::open(running, UPLOAD).await
     }
 
     async fn write(&mut self, bytes: &[u8]) {
@@ -70,6 +81,12 @@ impl Connection {
                 return serde_json::from_str(&line).unwrap();
             }
         }
+    }
+
+    /// The body of a refusal.
+    async fn problem(&mut self) -> String {
+        let body = timeout(LIMIT, self.0.fill_buf()).await;
+        String::from_utf8(body.unwrap().unwrap().to_vec()).unwrap()
     }
 
     /// What comes until the server closes the connection.
@@ -221,6 +238,37 @@ async fn a_client_that_never_reads_gives_its_place_to_another_one() {
         done = timeout(LIMIT, other) => done.unwrap(),
     }
     drop(upload);
+    drop(stop(running).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_has_half_of_the_uploads_and_of_the_feeds() {
+    let mut settings = Settings::default();
+    settings.uploads_max = 3;
+    settings.feeds_max = 3;
+    settings.shutdown_seconds_max = 0;
+    let running = start(&settings).await;
+    for kind in [UPLOAD, FEED] {
+        let mut greedy = Vec::new();
+        for _ in 0..2 {
+            let mut one = Connection::open(&running, kind).await;
+            one.head(200).await;
+            greedy.push(one);
+        }
+        let mut refused = Connection::open(&running, kind).await;
+        refused.head(503).await;
+        let problem = refused.problem().await;
+        assert!(
+            problem.contains("2 of this client go on already"),
+            "{problem}"
+        );
+        let mut other = Connection::from([127, 0, 0, 2], &running, kind).await;
+        other.head(200).await;
+        let mut another = Connection::from([127, 0, 0, 3], &running, kind).await;
+        another.head(503).await;
+        let problem = another.problem().await;
+        assert!(problem.contains("3 go on already"), "{problem}");
+    }
     drop(stop(running).await);
 }
 

@@ -7,8 +7,8 @@ use crate::openapi::parameter::{Header, Parameter};
 use crate::wire::Code;
 
 use Code::{
-    BadCursor, BadPath, BadQuery, BodyTooLarge, InvalidEncoding, InvalidJson, InvalidRecord,
-    NotFound, NotYetApplied, RecordNotFound, UnsupportedMediaType,
+    BadCursor, BadPath, BadQuery, BodyTimeout, BodyTooLarge, InvalidEncoding, InvalidJson,
+    InvalidRecord, NotFound, NotYetApplied, RecordNotFound, UnsupportedMediaType,
 };
 use Parameter::{
     AsOf, Bytes, Cursor, Cursors, Id, IfNoneMatch, LastEventId, Limit, Live, MinSequence, Number,
@@ -20,6 +20,7 @@ const WRITE: &[Code] = &[
     InvalidRecord,
     InvalidEncoding,
     BodyTooLarge,
+    BodyTimeout,
     UnsupportedMediaType,
     BadQuery,
 ];
@@ -154,7 +155,7 @@ pub(in crate::openapi) const ALL: &[Operation] = &[
             content: Content::Lines("BulkLine"),
             headers: &[],
         }],
-        codes: &[InvalidEncoding, UnsupportedMediaType, BadQuery],
+        codes: &[InvalidEncoding, BodyTimeout, UnsupportedMediaType, BadQuery],
     },
     Operation {
         method: "get",

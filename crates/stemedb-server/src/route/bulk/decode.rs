@@ -49,6 +49,8 @@ pub(super) enum Step {
 pub(super) struct Cutter {
     decoder: Decoder,
     splitter: Splitter,
+    /// The byte that was read last.
+    last: Option<u8>,
     failure: Option<io::Error>,
 }
 
@@ -57,6 +59,7 @@ impl Cutter {
         Ok(Self {
             decoder: Decoder::new(encoding)?,
             splitter: Splitter::new(CHUNK),
+            last: None,
             failure: None,
         })
     }
@@ -64,6 +67,16 @@ impl Cutter {
     /// Whether a step is work that the connections should not wait for.
     pub(super) fn is_costly(&self) -> bool {
         !matches!(self.decoder, Decoder::Identity(_))
+    }
+
+    /// The number of the line that comes next.
+    pub(super) const fn next_line(&self) -> u64 {
+        self.splitter.next_line()
+    }
+
+    /// Whether what was read so far ends within a line.
+    pub(super) fn is_within_line(&self) -> bool {
+        self.last.is_some_and(|last| last != b'\n')
     }
 
     /// Adds bytes.
@@ -85,8 +98,13 @@ impl Cutter {
     pub(super) fn step(&mut self) -> io::Result<Step> {
         let mut is_hungry = false;
         while self.failure.is_none() && !self.splitter.is_full() && !self.splitter.has_ended() {
-            let decoder = &mut self.decoder;
-            match self.splitter.fill(|room| decoder.read(room)) {
+            let (decoder, last) = (&mut self.decoder, &mut self.last);
+            let filled = self.splitter.fill(|room| {
+                let read = decoder.read(room)?;
+                *last = room.get(..read).and_then(<[u8]>::last).copied().or(*last);
+                Ok(read)
+            });
+            match filled {
                 Ok(0) => self.splitter.end(),
                 Ok(_) => {}
                 Err(error) => match error.kind() {

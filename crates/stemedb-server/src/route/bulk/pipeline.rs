@@ -26,6 +26,7 @@ use crate::outlet::{Outlet, Unheard};
 use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
 use crate::read::block;
 use crate::request_id::RequestId;
+use crate::seat::Place;
 use crate::state::Shared;
 use crate::token::Scope;
 use crate::wire::{BulkLine, Code};
@@ -38,7 +39,7 @@ pub(super) struct Upload {
     pub(super) caller: Caller,
     pub(super) outlet: Outlet,
     /// Its place among the uploads.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// What a stage passes on, in the order of the lines.
@@ -86,6 +87,7 @@ impl Upload {
             caller: &self.caller,
             inlet,
             cutter: Some(cutter),
+            next_line: 1,
             to_submit,
             room: Arc::new(Semaphore::new(UPLOAD_BYTES_MAX)),
         };
@@ -198,6 +200,8 @@ struct Reading<'a> {
     inlet: Inlet,
     /// Away while it works.
     cutter: Option<Cutter>,
+    /// The line whose time runs, or is to run once it begins.
+    next_line: u64,
     to_submit: mpsc::Sender<Passed<Checking>>,
     /// A permit for each byte that may be in flight.
     room: Arc<Semaphore>,
@@ -230,6 +234,7 @@ impl Reading<'_> {
         let shared = self.shared;
         let ended = shared.gate.ended(self.caller, Scope::Write);
         tokio::pin!(ended);
+        self.inlet.end_line();
         loop {
             let gathered = tokio::select! {
                 biased;
@@ -251,8 +256,24 @@ impl Reading<'_> {
             match broken {
                 Some(problem) => return Ok(Err(problem)),
                 None if has_ended => return Ok(Ok(())),
-                None => {}
+                None => self.time_line(),
             }
+        }
+    }
+
+    /// Lets the time run that each line has for itself: bytes came, and either they made lines whole or they belong to one that is not.
+    fn time_line(&mut self) {
+        let Some(cutter) = &self.cutter else {
+            return;
+        };
+        let (next_line, is_within) = (cutter.next_line(), cutter.is_within_line());
+        let was_made_whole = next_line != self.next_line;
+        self.next_line = next_line;
+        if was_made_whole {
+            self.inlet.end_line();
+        }
+        if is_within || !was_made_whole {
+            self.inlet.begin_line();
         }
     }
 

@@ -1,14 +1,16 @@
-//! For how long the other side may let an answer wait.
+//! For how long the other side may be waited for: until it takes an answer, or sends a body.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Time for which writes may wait. It is used up while one waits, and grows again by what is taken, and while nothing waits.
+/// Time for which the other side may be waited for. It is used up while that goes on, and grows again by what is passed on, and while
+/// nothing waits.
 ///
-/// So whoever takes at least so many bytes a second may be as slow as that for ever, and whoever takes one now and then may not.
+/// So whoever takes or sends at least so many bytes a second may be as slow as that for ever, and whoever does it with one now and then
+/// may not.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     most: Duration,
     left: Duration,
     /// 0 where any byte makes up for all waiting.
@@ -23,7 +25,7 @@ enum State {
 }
 
 impl Allowance {
-    pub(super) fn new(most: Duration, bytes_per_second_min: u64, now: Instant) -> Self {
+    pub(crate) fn new(most: Duration, bytes_per_second_min: u64, now: Instant) -> Self {
         Self {
             most,
             left: most,
@@ -32,18 +34,20 @@ impl Allowance {
         }
     }
 
-    /// A write waits: until when it may. `None` where it waited before.
-    pub(super) fn wait(&mut self, now: Instant) -> Option<Instant> {
-        let State::Free { since } = self.state else {
-            return None;
-        };
-        self.earn(now - since);
-        self.state = State::Waits { since: now };
-        Some(now + self.left)
+    /// The other side is waited for, since now unless that had begun: until when that may go on.
+    pub(crate) fn wait(&mut self, now: Instant) -> Instant {
+        match self.state {
+            State::Waits { since } => since + self.left,
+            State::Free { since } => {
+                self.earn(now - since);
+                self.state = State::Waits { since: now };
+                now + self.left
+            }
+        }
     }
 
-    /// A write took so many bytes, and waits no longer.
-    pub(super) fn take(&mut self, now: Instant, bytes: usize) {
+    /// So many bytes were passed on, and nothing waits any longer.
+    pub(crate) fn take(&mut self, now: Instant, bytes: usize) {
         if let State::Waits { since } = self.state {
             self.left = self.left.saturating_sub(now - since);
             self.state = State::Free { since: now };
@@ -51,6 +55,12 @@ impl Allowance {
         let micros = (bytes as u64).saturating_mul(1_000_000);
         let earned = micros.checked_div(self.bytes_per_second_min);
         self.earn(earned.map_or(self.most, Duration::from_micros));
+    }
+
+    /// All of it is there again, and nothing waits.
+    pub(crate) fn renew(&mut self, now: Instant) {
+        self.left = self.most;
+        self.state = State::Free { since: now };
     }
 
     fn earn(&mut self, time: Duration) {
@@ -75,18 +85,18 @@ mod tests {
         let begun = Instant::now();
         let at = |after| begun + seconds(after);
         let mut allowance = Allowance::new(seconds(30), 100, begun);
-        assert_eq!(allowance.wait(at(0)), Some(at(30)));
-        assert_eq!(allowance.wait(at(10)), None);
+        assert_eq!(allowance.wait(at(0)), at(30));
+        assert_eq!(allowance.wait(at(10)), at(30), "it waits since then");
         // 20 s are left, and 5 are earned.
         allowance.take(at(10), 500);
-        assert_eq!(allowance.wait(at(10)), Some(at(35)));
+        assert_eq!(allowance.wait(at(10)), at(35));
         // One byte earns nothing to speak of.
         allowance.take(at(34), 1);
-        let end = allowance.wait(at(34)).unwrap();
+        let end = allowance.wait(at(34));
         assert!((at(35)..at(36)).contains(&end));
         // No more than all of it is earned.
         allowance.take(at(35), 1_000_000);
-        assert_eq!(allowance.wait(at(35)), Some(at(65)));
+        assert_eq!(allowance.wait(at(35)), at(65));
     }
 
     #[test]
@@ -96,8 +106,18 @@ mod tests {
         let mut allowance = Allowance::new(seconds(30), 1_000_000, begun);
         allowance.wait(at(0));
         allowance.take(at(29), 1);
-        let end = allowance.wait(at(39)).unwrap();
+        let end = allowance.wait(at(39));
         assert!((at(50)..at(51)).contains(&end), "11 s");
+    }
+
+    #[test]
+    fn what_begins_anew_has_all_of_it() {
+        let begun = Instant::now();
+        let at = |after| begun + seconds(after);
+        let mut allowance = Allowance::new(seconds(30), 1_000_000, begun);
+        allowance.wait(at(0));
+        allowance.renew(at(29));
+        assert_eq!(allowance.wait(at(29)), at(59));
     }
 
     #[test]
@@ -106,7 +126,7 @@ mod tests {
         let at = |after| begun + seconds(after);
         let mut allowance = Allowance::new(seconds(30), 0, begun);
         for turn in 0..10 {
-            assert_eq!(allowance.wait(at(turn * 29)), Some(at(turn * 29 + 30)));
+            assert_eq!(allowance.wait(at(turn * 29)), at(turn * 29 + 30));
             allowance.take(at(turn * 29 + 29), 1);
         }
     }
