@@ -152,6 +152,9 @@ pub(crate) const LINGER_PAUSE_MS: u64 = 5;
 /// Connections that are read so at the same time; others are closed at once, and may lose their last answer.
 pub(crate) const LINGERING_MAX: usize = 64;
 
+/// How nice a thread is that does what may take long, from 0 to 19: at 10 it gets a tenth of a processor that others want as well.
+pub(crate) const PATIENT_NICENESS: i32 = 10;
+
 // All of them are read in the time that there is.
 const _: () = assert!(
     LINGER_BYTES_MAX as u64 / LINGER_BURST_BYTES as u64 * LINGER_PAUSE_MS

@@ -1,16 +1,17 @@
-//! The way out: reads run on the blocking pool, few at a time, each on a view of its own, and for as long as anybody waits for them.
+//! The way out: reads run on threads that may block, few at a time, each on a view of its own, and for as long as anybody waits for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use stemedb::{Sequence, View};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::Span;
 
-use crate::limits::APPLIED_POLL_MS;
+use crate::limits::{APPLIED_POLL_MS, PATIENT_NICENESS};
 use crate::problem::{Asked, Problem};
 use crate::query::At;
 use crate::state::Shared;
@@ -27,9 +28,9 @@ impl Shared {
         read: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let places = if at.is_long {
-            &self.patient
+            Places::Patient(&self.patient)
         } else {
-            &self.reads
+            Places::Prompt(&self.reads)
         };
         self.read_among(places, at, read).await
     }
@@ -37,7 +38,7 @@ impl Shared {
     /// The same, when one of `places` is free.
     pub(crate) async fn read_among<T: Send + 'static>(
         self: &Arc<Self>,
-        places: &Arc<Semaphore>,
+        places: Places<'_>,
         at: At,
         read: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -56,7 +57,10 @@ impl Shared {
             });
             read(&view.map_err(|error| Problem::of(&error, Asked::Read))?)
         };
-        let read = block(places, read).await;
+        let read = match places {
+            Places::Prompt(places) => block(places, read).await,
+            Places::Patient(places) => block_patiently(places, read).await,
+        };
         drop(waiting);
         read
     }
@@ -81,6 +85,15 @@ impl Shared {
             sleep(Duration::from_millis(APPLIED_POLL_MS)).await;
         }
     }
+}
+
+/// A place for each piece of work that goes on at the same time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Places<'a> {
+    /// Of what is done at once.
+    Prompt(&'a Arc<Semaphore>),
+    /// Of what others go before.
+    Patient(&'a Arc<Semaphore>),
 }
 
 /// Somebody who waits for a read, and gives it up when this is dropped: it has ended, its time is over, or its client is gone.
@@ -110,10 +123,49 @@ pub(crate) async fn block<T: Send + 'static>(
         let _place = place;
         span.in_scope(work)
     });
-    done.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "work on the blocking pool ended without an answer");
-        Err(Problem::internal("an internal failure"))
-    })
+    done.await.unwrap_or_else(|error| unanswered(&error))
+}
+
+/// The same for work that takes long: on a thread of its own, which leaves the processors to all others where they want them.
+///
+/// A thread costs some microseconds, and one that has yielded may not be allowed to stop doing so.
+pub(crate) async fn block_patiently<T: Send + 'static>(
+    places: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let place = Arc::clone(places).acquire_owned().await;
+    let span = Span::current();
+    let (answer, answered) = oneshot::channel();
+    let thread = thread::Builder::new().name("stemedb-patient".to_owned());
+    let begun = thread.spawn(move || {
+        let _place = place;
+        yield_to_others();
+        // Whoever stopped waiting gets no answer.
+        drop(answer.send(span.in_scope(work)));
+    });
+    match begun {
+        Ok(_) => answered.await.unwrap_or_else(|error| unanswered(&error)),
+        Err(error) => unanswered(&error),
+    }
+}
+
+/// Lets this thread have what processors others leave.
+#[cfg(target_os = "linux")]
+fn yield_to_others() {
+    // A niceness is that of a thread here.
+    let this = rustix::thread::gettid();
+    let yielded = rustix::process::setpriority_process(Some(this), PATIENT_NICENESS);
+    if let Err(error) = yielded {
+        tracing::debug!(%error, "a thread that takes long does not yield to others");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn yield_to_others() {}
+
+fn unanswered<T>(error: &impl std::error::Error) -> Result<T, Problem> {
+    tracing::error!(%error, "work on a thread ended without an answer");
+    Err(Problem::internal("an internal failure"))
 }
 
 fn not_yet_applied(wanted: Sequence) -> Problem {

@@ -131,3 +131,21 @@ async fn a_read_that_is_given_up_ends_and_leaves_its_place() {
     let all = bounded(shared.reads.acquire_many(places)).await;
     assert!(all.is_ok());
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn long_reads_leave_the_processors_to_short_ones() {
+    let niceness = |_: &stemedb::View| {
+        let this = rustix::thread::gettid();
+        Ok(rustix::process::getpriority_process(Some(this)).unwrap())
+    };
+    let one = One::new();
+    let shared = one.service.shared();
+    let short = shared.read(At::default(), niceness).await.unwrap();
+    let at = At {
+        is_long: true,
+        ..At::default()
+    };
+    // Who runs the tests at a niceness of their own finds the higher of both.
+    assert_eq!(shared.read(at, niceness).await.unwrap(), short.max(10));
+}

@@ -13,6 +13,7 @@ use super::json;
 use crate::limits::SYNC_SECONDS_MAX;
 use crate::problem::{Asked, Problem, code_of};
 use crate::query::{At, Query};
+use crate::read::Places;
 use crate::state::Shared;
 use crate::wire::{Code, Readiness};
 
@@ -30,7 +31,7 @@ pub(super) async fn ready(
     uri: Uri,
 ) -> Result<Response, Problem> {
     Query::of(&uri, &[])?;
-    let read = shared.read_among(&shared.probes, At::default(), |view| {
+    let read = shared.read_among(Places::Prompt(&shared.probes), At::default(), |view| {
         let nothing = RecordId::from_bytes([0; 32]);
         let failed = |error: stemedb::Error| Problem::of(&error, Asked::Read);
         view.get(nothing).map_err(failed)?;

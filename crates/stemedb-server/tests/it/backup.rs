@@ -63,7 +63,12 @@ async fn a_backup_from_elsewhere_grows_while_writing_goes_on_and_is_restored() {
         .await
         .ok(201);
     assert_eq!(back_up(&home, &destination).await, [1]);
-    assert!(back_up(&home, &destination).await.is_empty());
+    // The journal covers its last group when nothing more comes, at a moment of its own; behind that there is nothing new.
+    let mut more = back_up(&home, &destination).await;
+    if !more.is_empty() {
+        more = back_up(&home, &destination).await;
+    }
+    assert!(more.is_empty());
     // What comes between the list and the bytes is not part of this backup, and does no harm.
     let before = segments(&home).await;
     home.post("/v1/assertions", claim("a", "p", 2))
