@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::bench::serve::SERVE;
 use crate::report::{Cell, Quantity, Report, Spread};
 use crate::subject::{
-    BARE_LOOP, ED25519, FJALL, JOURNAL, ONE_FSYNC, POSTGRES, REDIS, SQLITE, STEMEDB,
+    BARE_LOOP, ED25519, FJALL, JOURNAL, ONE_FSYNC, POSTGRES, REDIS, SERVED, SQLITE, STEMEDB,
 };
 
 /// What is demanded of a figure.
@@ -101,7 +101,7 @@ const fn goal(name: &'static str, what: &'static str, measure: Measure, bound: B
 }
 
 /// The goals, in the order of their list.
-const GOALS: [Goal; 22] = [
+const GOALS: [Goal; 23] = [
     goal(
         "append/bare",
         "durable append, 64 tasks, against the bare group-commit loop",
@@ -131,6 +131,15 @@ const GOALS: [Goal; 22] = [
         "single claims over HTTP, 256 connections, against Redis XADD with appendfsync always",
         Ratio((SERVE, STEMEDB, Rate), (SERVE, REDIS, Rate)),
         AtLeast(0.6),
+    ),
+    goal(
+        "serve/upload",
+        "`stemedb ingest --url` of the flight file, against `stemedb ingest`",
+        Ratio(
+            ("ingest/flight", SERVED, Rate),
+            ("ingest/flight", STEMEDB, Rate),
+        ),
+        AtLeast(0.8),
     ),
     goal(
         "ingest/unsigned/postgres",

@@ -4,6 +4,8 @@
 pub(crate) const JOURNAL: &str = "stemedb journal";
 /// Our database, through its public interface.
 pub(crate) const STEMEDB: &str = "stemedb";
+/// The same behind its server.
+pub(crate) const SERVED: &str = "stemedb over HTTP";
 /// The least that group commit can do: a queue, one write, one fdatasync.
 pub(crate) const BARE_LOOP: &str = "bare group commit";
 /// A mutex, and one write and one fdatasync for each record.
@@ -34,7 +36,7 @@ pub(crate) struct About {
 }
 
 /// Every subject.
-pub(crate) const ABOUT: [About; 11] = [
+pub(crate) const ABOUT: [About; 12] = [
     About {
         subject: JOURNAL,
         waits: "the fsync of its group",
@@ -44,6 +46,11 @@ pub(crate) const ABOUT: [About; 11] = [
         subject: STEMEDB,
         waits: "the fsync of its group; a load also until all can be read",
         does: "limits, hash (the id), signature, duplicate, journal, and then the store: key, index by subject and predicate, checksums",
+    },
+    About {
+        subject: SERVED,
+        waits: "the fsync of its group, and its result by HTTP",
+        does: "the same in another process",
     },
     About {
         subject: BARE_LOOP,

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use stemedb::{Database, Record};
 
-use super::Bench;
+use super::{Bench, serve};
 use crate::claim::{Generator, Row};
 use crate::failure::{Doing, Failure, Result};
 use crate::file;
@@ -16,13 +17,16 @@ use crate::number::float;
 use crate::peer::postgres;
 use crate::process::Process;
 use crate::report::Quantity;
-use crate::subject::{POSTGRES, STEMEDB};
+use crate::subject::{POSTGRES, SERVED, STEMEDB};
 
 const FIRST: &str = "ingest/flight";
 const AGAIN: &str = "ingest/duplicates";
 
 /// Where the file lies: beside the checkout, since its licence keeps it out of the repository.
 const FILE: &str = "../shared/data/flight_1-12_dec.ndjson.gz";
+
+/// How long a server may take to end.
+const END: Duration = Duration::from_mins(1);
 
 /// The file, read once for the peer.
 #[derive(Debug)]
@@ -110,9 +114,11 @@ pub(crate) fn round(bench: &mut Bench<'_>) -> Result<()> {
 }
 
 fn measure(bench: &mut Bench<'_>, flight: &Flight) -> Result<()> {
-    for subject in bench.rotated(&[STEMEDB, POSTGRES]) {
+    for subject in bench.rotated(&[STEMEDB, SERVED, POSTGRES]) {
         if subject == STEMEDB {
             ours(bench, flight)?;
+        } else if subject == SERVED {
+            served(bench, flight)?;
         } else if let Some(at) = bench.peer("postgres", POSTGRES) {
             bench.tell(FIRST, POSTGRES);
             let copied = postgres::load(bench.runtime, &at, &flight.copied)?;
@@ -148,14 +154,7 @@ fn ours(bench: &mut Bench<'_>, flight: &Flight) -> Result<()> {
     bench.tell(AGAIN, STEMEDB);
     let again = Process::start(command("ingest").arg(&flight.path))?.watched()?;
     let after = journal(&data)?;
-    if between.0 - before.0 != flight.distinct {
-        let text = format!(
-            "trust an ingest that stored {} records of {}",
-            between.0 - before.0,
-            flight.distinct
-        );
-        return Err(Failure::new(text));
-    }
+    check(between.0 - before.0, flight)?;
     let (distinct, lines) = (float(flight.distinct), float(flight.lines));
     let report = &mut *bench.report;
     report
@@ -185,6 +184,34 @@ fn ours(bench: &mut Bench<'_>, flight: &Flight) -> Result<()> {
         float(after.1.saturating_sub(between.1)),
     );
     Ok(())
+}
+
+/// The same file, sent to a server by the same program.
+fn served(bench: &mut Bench<'_>, flight: &Flight) -> Result<()> {
+    bench.tell(FIRST, SERVED);
+    let directory = bench.directory()?;
+    let server = bench
+        .runtime
+        .block_on(serve::start(directory.path(), &[]))?;
+    let mut command = Command::new(program()?);
+    let url = format!("http://{}", server.address);
+    command.args(["ingest", "--quiet", "--url", &url]);
+    let sent = Process::start(command.arg(&flight.path))?.watched()?;
+    server.process.end(END)?;
+    check(journal(&server.directory)?.0, flight)?;
+    let rate = float(flight.distinct) / sent.time.as_secs_f64();
+    bench.report.of(FIRST, SERVED).add(Quantity::Rate, rate);
+    Ok(())
+}
+
+/// Refuses the figures of an ingest that did not store what it was given.
+fn check(stored: u64, flight: &Flight) -> Result<()> {
+    if stored == flight.distinct {
+        return Ok(());
+    }
+    let distinct = flight.distinct;
+    let text = format!("trust an ingest that stored {stored} records of {distinct}");
+    Err(Failure::new(text))
 }
 
 /// Records and bytes of a journal.

@@ -158,7 +158,7 @@ fn answered(bytes: &[u8]) -> String {
 
 /// The bad clients, at work on a thread of their own; they end when this is dropped.
 ///
-/// Elsewhere they would have processors of their own. Here that thread takes what the server and the good clients leave (niceness 19).
+/// Elsewhere they would have processors of their own. Here that thread runs where nobody else wants a processor (`SCHED_IDLE`).
 pub(super) struct Hostile(Option<Runtime>);
 
 impl Hostile {
@@ -208,10 +208,10 @@ fn begin(runtime: &Handle, kind: &'static Kind, attacker: &Attacker) {
 fn yield_to_others() {
     let link = std::fs::read_link("/proc/thread-self").unwrap_or_default();
     if let Some(thread) = link.file_name() {
-        let mut renice = Command::new("renice");
-        renice.args(["-n", "19", "-p"]).arg(thread);
+        let mut chrt = Command::new("chrt");
+        chrt.args(["--idle", "--pid", "0"]).arg(thread);
         // Where that is not to be had they are as important as the others.
-        drop(renice.stdout(Stdio::null()).stderr(Stdio::null()).status());
+        drop(chrt.stdout(Stdio::null()).stderr(Stdio::null()).status());
     }
 }
 
