@@ -16,12 +16,13 @@ const PAGE: &str =
     "# Page\n\n<!-- measured: begin -->\nold\n<!-- measured: end -->\n\nwritten by hand\n";
 
 /// The goals, by name: those of the list, with each of its demands.
-const GOALS: [&str; 22] = [
+const GOALS: [&str; 23] = [
     "append/bare",
     "append/postgres",
     "append/fsync=1ms",
     "append/fsync=1ms/p99",
     "serve/redis",
+    "serve/upload",
     "ingest/unsigned/postgres",
     "ingest/unsigned/sqlite",
     "ingest/signed",
