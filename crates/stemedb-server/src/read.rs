@@ -129,7 +129,7 @@ pub(crate) async fn block<T: Send + 'static>(
 /// The same for work that takes long: on a thread of its own, which leaves the processors to all others where they want them.
 ///
 /// A thread costs some microseconds, and one that has yielded may not be allowed to stop doing so.
-pub(crate) async fn block_patiently<T: Send + 'static>(
+async fn block_patiently<T: Send + 'static>(
     places: &Arc<Semaphore>,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {

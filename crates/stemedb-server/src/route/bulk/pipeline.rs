@@ -24,7 +24,7 @@ use crate::limits::{
 };
 use crate::outlet::{Outlet, Unheard};
 use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
-use crate::read::{block, block_patiently};
+use crate::read::block;
 use crate::request_id::RequestId;
 use crate::seat::Place;
 use crate::state::Shared;
@@ -315,7 +315,7 @@ impl Reading<'_> {
         let is_costly = cutter.is_costly();
         let work = move || (cutter.step(), cutter);
         let (step, cutter) = if is_costly {
-            block_patiently(&self.shared.patient, move || Ok(work())).await?
+            block(&self.shared.patient, move || Ok(work())).await?
         } else {
             work()
         };
