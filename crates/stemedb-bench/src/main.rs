@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use stemedb_testkit::oracle::chain;
+use stemedb::error_chain;
 use tikv_jemallocator::Jemalloc;
 
 mod args;
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     match run::run(&args::Options::parse().settled()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tell(format_args!("error: {}", chain(&failure)));
+            tell(format_args!("error: {}", error_chain(&failure)));
             ExitCode::FAILURE
         }
     }

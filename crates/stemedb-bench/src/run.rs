@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use stemedb_testkit::oracle::chain;
+use stemedb::error_chain;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Options;
@@ -93,7 +93,7 @@ fn rounds(
                 round,
             };
             if let Err(failure) = (part.round)(&mut bench) {
-                let text = format!("{}: {}", part.name, chain(&failure));
+                let text = format!("{}: {}", part.name, error_chain(&failure));
                 tell(format_args!("error: {text}"));
                 report.leave_out(text);
             }

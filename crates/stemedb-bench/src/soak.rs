@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use stemedb::{Assertion, Database, Object, Predicate, Record, Subject, Vote, Weight};
-use stemedb_testkit::oracle::chain;
+use stemedb::{Assertion, Database, Object, Predicate, Record, Subject, Vote, Weight, error_chain};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep_until, timeout};
 
@@ -108,7 +107,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
             ExitCode::from(u8::from(!summary.is_kept()))
         }
         Err(failure) => {
-            tell(format_args!("error: {}", chain(&failure)));
+            tell(format_args!("error: {}", error_chain(&failure)));
             ExitCode::FAILURE
         }
     }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
-use stemedb::{Create, Database};
-use stemedb_testkit::oracle::chain;
+use stemedb::{Create, Database, error_chain};
 use stemedb_wal::Journal;
 
 use crate::claim::{Generator, Keys};
@@ -116,7 +115,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            tell(format_args!("error: {}", chain(&failure)));
+            tell(format_args!("error: {}", error_chain(&failure)));
             ExitCode::FAILURE
         }
     }

@@ -1,8 +1,9 @@
 //! How the program ends: its exit codes, and the one line that says why.
 
-use std::{fmt::Write as _, io};
+use std::io;
 
 use stemedb::ErrorKind;
+pub(crate) use stemedb::error_chain as chain;
 
 use crate::output;
 
@@ -61,7 +62,7 @@ impl Failure {
         Self::Said { exit, text }
     }
 
-    /// A failure with its causes, joined by `: `.
+    /// A failure with its causes.
     pub(crate) fn caused(exit: Exit, what: &str, cause: &dyn std::error::Error) -> Self {
         Self::new(exit, format!("{what}: {}", chain(cause)))
     }
@@ -138,20 +139,4 @@ pub(crate) fn say_failure(failure: &Failure) {
     if let Failure::Said { text, .. } = failure {
         output::say(format_args!("error: {text}"));
     }
-}
-
-/// `error` and all its causes on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let shown = cause.to_string();
-        // Some errors repeat their cause in their own text.
-        if !text.ends_with(&shown) {
-            #[expect(clippy::expect_used, reason = "writing to a String cannot fail")]
-            write!(text, ": {shown}").expect("a String takes any text");
-        }
-        next = cause.source();
-    }
-    text
 }

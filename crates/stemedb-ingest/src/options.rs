@@ -18,9 +18,10 @@ pub struct Options {
     /// Bytes of groups after which a batch is applied, at least 1, and no more than a quarter of `behind_bytes_max`. Two batches are in memory
     /// at most. Default: 32 MiB.
     pub batch_bytes_max: u64,
-    /// How long a batch behind one that was at least half full waits to become full, while more keeps coming and nobody waits for one of its
-    /// records.
-    /// Zero turns it off. Default: 1 s.
+    /// How long a batch waits to become full while a load goes on, more keeps coming and nobody waits for one of its records. It is a load
+    /// where at least an eighth of a full batch comes in meanwhile.
+    ///
+    /// Zero turns it off. Default: 1 s, so that 8,192 records or 4 MiB a second are a load.
     pub batch_linger: Duration,
     /// How long after it was applied something is made durable at the latest, and `batch_linger` later while a load goes on. Default: 5 s.
     pub checkpoint_after: Duration,

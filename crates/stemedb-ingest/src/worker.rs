@@ -9,7 +9,7 @@
 //!
 //! So there are two batches in memory at most. What the second is looked up in does not show the first, whose ids it is given besides.
 //!
-//! A batch behind a large one waits to become full ([`Gathered`]).
+//! While a load goes on, each batch waits to become full ([`Gathered`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use stemedb_wal::{Consumer, Interrupt, JournalReader, JournalWatch, Mark, Wake};
 
 use crate::announced::Announcements;
 use crate::arrival::Arrivals;
-use crate::gather::{Gathered, QUIET_WAITS_MAX, WAIT};
+use crate::gather::{Gathered, Inflow, QUIET_WAITS_MAX, WAIT};
 use crate::options::Options;
 use crate::progress::{Health, Progress};
 use crate::work::{Ready, Taken, Work};
@@ -46,8 +46,8 @@ pub struct IngestWorker<S = JournalReader> {
     gathered: Gathered,
     /// The last sequence before that.
     prepared_upto: u64,
-    /// Whether the last batch was large, so that the next one waits to become full.
-    is_bulk: bool,
+    /// How much is taken.
+    inflow: Inflow,
     /// The batch that was prepared while the one before it was applied.
     next: Option<Work>,
     /// Why nothing more can be taken; what was taken before is applied first.
@@ -136,7 +136,7 @@ impl<S: Source> IngestWorker<S> {
             taken: applied.map_or(0, |cursor| cursor.group),
             gathered: Gathered::default(),
             prepared_upto: applied.map_or(0, |cursor| cursor.sequence.get()),
-            is_bulk: false,
+            inflow: Inflow::default(),
             next: None,
             failure: None,
             bytes_since_checkpoint: 0,
@@ -273,7 +273,9 @@ impl<S: Source> IngestWorker<S> {
             // A source may deliver more than once, and a batch that held a record twice would count it twice.
             if group.number() > self.taken {
                 self.taken = group.number();
-                self.gathered.push(group, self.source.monotonic());
+                let now = self.source.monotonic();
+                self.inflow.add(&group, &self.options, now);
+                self.gathered.push(group, now);
             }
         }
     }
@@ -295,7 +297,7 @@ impl<S: Source> IngestWorker<S> {
 
     /// Whether to wait for more groups. Nothing is held back before the store shows anything: that is what `open` waits for.
     fn is_worth_lingering(&self) -> bool {
-        self.is_bulk
+        self.inflow.is_load()
             && self.is_published
             && self
                 .gathered
@@ -308,7 +310,6 @@ impl<S: Source> IngestWorker<S> {
 
     /// What was gathered, with what was announced of it until now.
     fn hand_over(&mut self) -> Taken {
-        self.is_bulk = self.gathered.is_large(&self.options);
         self.prepared_upto = self.gathered.last_sequence().max(self.prepared_upto);
         let (groups, records) = std::mem::take(&mut self.gathered).into_parts();
         Taken {

@@ -159,7 +159,7 @@ impl Gate {
             Ok(None) => Some(Arc::default()),
             Err(error) => {
                 self.close();
-                let error = crate::problem::chain(&error);
+                let error = stemedb::error_chain(&error);
                 tracing::error!(error, "every request is refused: the tokens cannot be read");
                 None
             }

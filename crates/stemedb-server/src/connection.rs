@@ -98,7 +98,7 @@ impl Connections {
         };
         if let Err(error) = ended {
             // Whoever goes away in the middle, or sends what is no HTTP, is no event for whoever runs the server.
-            let error = crate::problem::chain(&error);
+            let error = stemedb::error_chain(&error);
             tracing::debug!(error, "a connection broke off");
         }
     }

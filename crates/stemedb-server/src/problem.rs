@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use stemedb::{Error, ErrorKind};
+use stemedb::{Error, ErrorKind, error_chain};
 
 use crate::limits::RETRY_AFTER_SECONDS;
 use crate::request_id;
@@ -73,12 +73,16 @@ impl Problem {
         let code = code_of(error, asked);
         // It is no failure, and nobody reads it.
         if error.kind() == ErrorKind::GivenUp {
-            return Self::new(code, chain(error));
+            return Self::new(code, error_chain(error));
         }
         if !tells_of_server(code) {
-            return Self::new(code, chain(error));
+            return Self::new(code, error_chain(error));
         }
-        tracing::error!(code = code.name(), error = chain(error), "a request failed");
+        tracing::error!(
+            code = code.name(),
+            error = error_chain(error),
+            "a request failed"
+        );
         let mut detail = words_for(error).to_owned();
         if let Some(advice) = error.advice() {
             detail = format!("{detail}; {advice}");
@@ -191,20 +195,4 @@ fn words_for(error: &Error) -> &'static str {
         ErrorKind::Unsupported => "what is stored was written by a newer program",
         ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Internal | _ => "an internal failure",
     }
-}
-
-/// `error` and all its causes on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let shown = cause.to_string();
-        // Some errors repeat their cause in their own text.
-        if !text.ends_with(&shown) {
-            text.push_str(": ");
-            text.push_str(&shown);
-        }
-        next = cause.source();
-    }
-    text
 }

@@ -113,7 +113,7 @@ impl Tls {
                         tracing::info!("a new certificate is used");
                     }
                     Err(error) => {
-                        let error = crate::problem::chain(&error);
+                        let error = stemedb::error_chain(&error);
                         tracing::error!(error, "the certificate before is used on");
                     }
                 }

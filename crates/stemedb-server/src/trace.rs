@@ -27,7 +27,7 @@ mod parent;
 
 pub(crate) use parent::TraceIds;
 
-use body::{Incoming, Outgoing};
+use body::Counted;
 
 /// Watches a request from its head to the last byte of its answer.
 pub(crate) async fn trace(around: &Around, request: Request, next: Next) -> Response {
@@ -50,13 +50,18 @@ pub(crate) async fn trace(around: &Around, request: Request, next: Next) -> Resp
     );
     let mut passage = Passage::begin(Arc::clone(&shared.metrics), &request, (route, span));
     let bytes_in = Arc::clone(&passage.bytes_in);
-    let request = request.map(|body| Body::new(Incoming::new(body, bytes_in)));
+    // Ordering: it is read when the request is over.
+    let come = move |bytes| {
+        bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    };
+    let request = request.map(|body| Body::new(Counted::new(body, come)));
     let answered = guard(around, request, (next, id)).instrument(passage.span.clone());
     let mut response = answered.await;
     let headers = response.headers_mut();
     headers.insert(parent::HEADER, parent.to_header());
     passage.answer(&response);
-    response.map(|body| Body::new(Outgoing::new(body, passage)))
+    // The request is over when its answer is gone.
+    response.map(|body| Body::new(Counted::new(body, move |bytes| passage.send(bytes))))
 }
 
 /// A request on its way; it ends when this is dropped.
@@ -111,6 +116,10 @@ impl Passage {
         let counted = Some((answered.status, answered.took));
         self.metrics.add_request(&self.route, &self.method, counted);
         self.answer = Some(answered);
+    }
+
+    fn send(&mut self, bytes: usize) {
+        self.bytes_out += bytes as u64;
     }
 
     fn say(&self, answered: Answered) {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-pub(crate) use stemedb_testkit::oracle::chain;
+pub(crate) use stemedb::error_chain as chain;
 
 /// Why a run ended badly.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@
 //! - [`log`]: the warnings of a piece of work.
 //! - [`oracle`]: what must be true after every recovery, for every harness.
 //! - [`record`]: strategies of proptest for records of every kind, signed ones among them.
+//! - [`skip`]: what a test cannot do here, it says.
 //!
 //! Its integration test holds the rules of the repository that the compiler and clippy cannot check: lengths of files, ASCII, edges
 //! between crates, one title for each document, an index of decisions.
@@ -18,3 +19,4 @@ pub mod engine;
 pub mod log;
 pub mod oracle;
 pub mod record;
+pub mod skip;

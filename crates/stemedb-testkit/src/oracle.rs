@@ -42,19 +42,3 @@ impl Display for Violation {
 }
 
 impl Error for Violation {}
-
-/// An error and its causes, in one line; a cause that the text before it ends with is not said twice.
-#[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
-}

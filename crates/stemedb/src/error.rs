@@ -12,6 +12,22 @@ use stemedb_wal::AppendError;
 /// Advice where the operating system refused something that it may grant another time.
 const TRY_AGAIN: &str = "mend the cause, and run the same again";
 
+/// An error and its causes on one line, joined by `: `; a cause with which the text before it ends is not said twice.
+#[must_use]
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let shown = cause.to_string();
+        if !text.ends_with(&shown) {
+            text.push_str(": ");
+            text.push_str(&shown);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// The result of most calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

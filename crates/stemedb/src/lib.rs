@@ -330,7 +330,7 @@ mod view;
 
 pub use changes::{Changes, ChangesBatch, ChangesLimit};
 pub use database::{Applied, Database};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, error_chain};
 pub use export::Export;
 pub use marker::UnknownStore;
 pub use observe::{

@@ -10,12 +10,13 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use stemedb_testkit::skip::say_skipped;
 
 #[test]
 fn a_quick_run_among_bad_clients_loses_nothing() {
     let program = Path::new(env!("CARGO_BIN_EXE_stemedb-bench"));
     if !program.with_file_name("stemedb").exists() {
-        println!("skipped: the program `stemedb` is not built");
+        say_skipped("the program `stemedb` is not built");
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
+pub(crate) use stemedb_testkit::skip::{can_trace, say, say_skipped};
 use tempfile::TempDir;
 
 /// A directory in which the program is run; it goes away at the end.
@@ -229,18 +230,6 @@ pub(crate) fn shared() -> Option<PathBuf> {
     None
 }
 
-/// Whether strace can be used here; says so if not.
-pub(crate) fn can_trace() -> bool {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "--seccomp-bpf", "-o", "/dev/null", "true"]);
-    let traced = strace.stderr(Stdio::null()).status();
-    let works = traced.is_ok_and(|status| status.success());
-    if !works {
-        say_skipped("strace is not installed, or may not trace here");
-    }
-    works
-}
-
 /// Whether tests that take minutes are wanted; says so if not.
 pub(crate) fn long_tests() -> bool {
     let wanted = std::env::var_os("STEMEDB_LONG_TESTS").is_some();
@@ -248,16 +237,6 @@ pub(crate) fn long_tests() -> bool {
         say_skipped("takes minutes, set STEMEDB_LONG_TESTS=1 to run it");
     }
     wanted
-}
-
-/// Says so past the test harness, which keeps what a passing test prints to itself.
-pub(crate) fn say_skipped(what: &str) {
-    say(&format!("skipped: {what}"));
-}
-
-/// Says it past the test harness.
-pub(crate) fn say(what: &str) {
-    writeln!(std::io::stderr(), "{what}").unwrap();
 }
 
 /// A generator of moments that can be replayed: set `STEMEDB_TEST_SEED` to what a failure printed.

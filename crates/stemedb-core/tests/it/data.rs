@@ -9,6 +9,7 @@ use std::{
 
 use serde_json::Value;
 use stemedb_core::{Record, RecordId};
+use stemedb_testkit::skip::say_skipped;
 
 /// `../shared/data` beside the checkout.
 fn directory() -> PathBuf {
@@ -113,10 +114,4 @@ fn every_data_file_gives_the_expected_ids() {
             Counts::read(content.as_bytes()).assert_equal(expected, file);
         }
     }
-}
-
-/// Says so past the test harness, which keeps what a passing test prints to itself.
-fn say_skipped(what: &str) {
-    use std::io::Write as _;
-    writeln!(std::io::stderr(), "skipped: {what}").unwrap();
 }

@@ -13,6 +13,9 @@ const GROUPS: u64 = 24;
 /// Groups of a full batch, which are there from the beginning.
 const FULL: u64 = 8;
 
+/// Time between two of the others: how much came in is known by each.
+const STEP: Duration = Duration::from_millis(100);
+
 /// Groups that come one by one while the worker waits, until there are no more.
 #[derive(Debug)]
 struct Trickle {
@@ -36,7 +39,7 @@ impl Trickle {
             ready: Cell::new(usize::try_from(FULL).unwrap()),
             quiet_waits: 0,
             waited: Cell::new(0),
-            step: Duration::from_millis(1),
+            step: STEP,
             now: Cell::new(Duration::ZERO),
         }
     }
@@ -89,9 +92,11 @@ fn groups() -> VecDeque<Group> {
     all.filter(|group| group.mark().is_some()).collect()
 }
 
+/// So long a time to become full that whatever comes is a load.
 fn options() -> Options {
     Options {
         batch_records_max: FULL,
+        batch_linger: STEP * 1000,
         ..Options::default()
     }
 }
@@ -108,7 +113,7 @@ fn batches(source: Trickle, options: Options, progress: &Arc<Progress>) -> u64 {
 }
 
 #[test]
-fn behind_a_full_batch_the_next_one_waits_to_be_full() {
+fn while_a_load_goes_on_each_batch_waits_to_be_full() {
     assert_eq!(
         batches(Trickle::new(), options(), &Arc::default()),
         GROUPS / FULL
@@ -129,17 +134,36 @@ fn where_lingering_is_turned_off_each_group_is_a_batch() {
 
 #[test]
 fn a_batch_waits_no_longer_than_it_may() {
-    let lingering = |ms| {
+    let lingering = |steps| {
         let options = Options {
-            batch_linger: Duration::from_millis(ms),
+            batch_linger: STEP * steps,
             ..options()
         };
         batches(Trickle::new(), options, &Arc::default())
     };
-    // Behind the first batch there is one of what came after 0, 1 and 2 ms: less than half of a full one.
-    assert_eq!(lingering(2), 2 + GROUPS - FULL - 3);
-    // One more makes it large enough for the next one to wait again.
-    assert_eq!(lingering(3), 1 + (GROUPS - FULL) / 4);
+    // Behind the first batch each is of what came at its beginning and in so many steps.
+    assert_eq!(lingering(1), 1 + (GROUPS - FULL).div_ceil(2));
+    assert_eq!(lingering(3), 1 + (GROUPS - FULL).div_ceil(4));
+    assert_eq!(lingering(4), 1 + (GROUPS - FULL).div_ceil(5));
+}
+
+#[test]
+fn it_is_a_load_where_an_eighth_of_a_batch_comes_meanwhile() {
+    // One a step, and ten while a batch lingers; the first eight are there at once, and are a load by themselves.
+    let full_at = |batch_records_max| {
+        let options = Options {
+            batch_records_max,
+            batch_linger: STEP * 10,
+            ..Options::default()
+        };
+        let source = Trickle {
+            ready: Cell::new(1),
+            ..Trickle::new()
+        };
+        batches(source, options, &Arc::default())
+    };
+    assert_eq!(full_at(80), 1 + (GROUPS - 1).div_ceil(11));
+    assert_eq!(full_at(81), GROUPS);
 }
 
 #[test]
@@ -169,11 +193,10 @@ fn batches_awaited(wanted: &[u64]) -> u64 {
 
 #[test]
 fn a_batch_does_not_wait_while_somebody_waits_for_one_of_its_records() {
-    // The first record behind the full batch: it is applied by itself, and what comes then is no longer a load.
-    assert_eq!(batches_awaited(&[FULL + 1]), 1 + GROUPS - FULL);
-    assert_eq!(batches_awaited(&[FULL + 2]), GROUPS - FULL);
-    // Half a batch is a load still.
-    assert_eq!(batches_awaited(&[FULL + 4]), 4);
+    // A batch ends with it, and the next one waits again.
+    assert_eq!(batches_awaited(&[FULL + 1]), 4);
+    assert_eq!(batches_awaited(&[FULL + 1, FULL + 2]), 5);
+    assert_eq!(batches_awaited(&[FULL + 4, FULL + 5, FULL + 6]), 6);
 }
 
 #[test]
@@ -189,7 +212,7 @@ fn nothing_waits_before_the_store_shows_anything() {
         ..Trickle::new()
     };
     let batches = batches(source, options(), &Arc::default());
-    assert_eq!(batches, 2 + GROUPS - FULL - 2);
+    assert_eq!(batches, 2 + (GROUPS - FULL - 2).div_ceil(FULL));
 }
 
 #[test]

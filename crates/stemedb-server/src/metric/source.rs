@@ -49,7 +49,7 @@ impl Collector for Counting {
             Ok(seen) => seen,
             Err(error) => {
                 // What the server knows itself is told all the same.
-                let error = crate::problem::chain(&error);
+                let error = stemedb::error_chain(&error);
                 tracing::error!(error, "the database cannot be observed");
                 return Ok(());
             }

@@ -77,7 +77,7 @@ fn slow_sync(syncs: SyncStats) -> Option<Problem> {
 
 /// Why nothing more is accepted or applied, and what whoever runs the server is to do: the handle of the database is of no more use.
 fn not_ready(reason: &str, error: &stemedb::Error) -> Problem {
-    tracing::error!(error = crate::problem::chain(error), reason);
+    tracing::error!(error = stemedb::error_chain(error), reason);
     let code = code_of(error, Asked::Read);
     let step = if code == Code::NoSpace {
         "the disk is full: make room, and start the server again"

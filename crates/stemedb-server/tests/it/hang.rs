@@ -13,6 +13,7 @@ use std::time::Duration;
 use stemedb::Database;
 use stemedb_server::wire::Code;
 use stemedb_server::{Settings, service};
+use stemedb_testkit::skip::can_trace;
 use tokio::time::sleep;
 
 use crate::support::{Home, ask, claim, post, request};
@@ -34,17 +35,6 @@ impl Drop for Traced {
         drop(self.0.kill());
         drop(self.0.wait());
     }
-}
-
-fn can_trace() -> bool {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "--seccomp-bpf", "-o", "/dev/null", "true"]);
-    let traced = strace.stderr(Stdio::null()).status();
-    let works = traced.is_ok_and(|status| status.success());
-    if !works {
-        println!("skipped: strace is not installed, or may not trace here");
-    }
-    works
 }
 
 /// Runs `test` in a child in which no sync of `segment` returns.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 use stemedb_server::wire::{Code, Head, Problem, Stats};
+use stemedb_testkit::skip::say_skipped;
 
 use crate::support::{Home, claim};
 
@@ -58,7 +59,7 @@ async fn a_full_disk_refuses_writes_by_name_and_goes_on_reading() {
     let journal = tempfile::tempdir().unwrap();
     let mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs"];
     if !run("mount", &mount, journal.path()) {
-        println!("skipped: no tmpfs can be mounted here");
+        say_skipped("no tmpfs can be mounted here");
         return;
     }
     let _small = Small(journal.path());

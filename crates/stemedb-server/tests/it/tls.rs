@@ -1,13 +1,15 @@
 //! TLS: who agrees on it is answered, who does not is not waited for.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
-use stemedb_server::{Listener, Settings, Tls, TlsError, serve};
+use stemedb_server::{Listener, Settings, Shutdown, Tls, TlsError, serve};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -30,8 +32,36 @@ fn load(directory: &Path) -> Result<Tls, TlsError> {
     Tls::load(directory.join("cert.pem"), directory.join("key.pem"))
 }
 
+/// A server over TLS, with the certificate in a directory.
+struct Served {
+    address: SocketAddr,
+    shutdown: Shutdown,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    async fn start(settings: &Settings, certificate: &Path) -> Self {
+        let home = Home::with(settings);
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let listener = Listener::tls(tcp, load(certificate).unwrap());
+        let shutdown = home.service.shutdown();
+        let task = tokio::spawn(serve(listener, home.service, std::future::pending()));
+        Self {
+            address,
+            shutdown,
+            task,
+        }
+    }
+
+    async fn end(self) {
+        self.shutdown.begin();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
 async fn connect(
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     trusted: &CertificateDer<'static>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
@@ -56,12 +86,8 @@ async fn a_server_with_a_certificate_is_asked_over_tls_and_uses_a_new_one() {
     let first = write(directory.path());
     let mut settings = Settings::default();
     settings.handshake_seconds_max = 1;
-    let home = Home::with(&settings);
-    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = tcp.local_addr().unwrap();
-    let listener = Listener::tls(tcp, load(directory.path()).unwrap());
-    let shutdown = home.service.shutdown();
-    let served = tokio::spawn(serve(listener, home.service, std::future::pending()));
+    let served = Served::start(&settings, directory.path()).await;
+    let address = served.address;
 
     // Whoever says nothing, or nothing of TLS, holds nobody up and is ended.
     let mute = Wire(TcpStream::connect(address).await.unwrap());
@@ -89,8 +115,7 @@ async fn a_server_with_a_certificate_is_asked_over_tls_and_uses_a_new_one() {
     wire.send(LIVE).await;
     assert_eq!(wire.status().await, 200);
     drop(wire);
-    shutdown.begin();
-    served.await.unwrap().unwrap();
+    served.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,12 +125,8 @@ async fn who_does_not_agree_makes_room_for_who_comes() {
     let mut settings = Settings::default();
     settings.handshake_seconds_max = 86_400;
     settings.connections_max = 1;
-    let home = Home::with(&settings);
-    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = tcp.local_addr().unwrap();
-    let listener = Listener::tls(tcp, load(directory.path()).unwrap());
-    let shutdown = home.service.shutdown();
-    let served = tokio::spawn(serve(listener, home.service, std::future::pending()));
+    let served = Served::start(&settings, directory.path()).await;
+    let address = served.address;
     let mut mute = Wire(TcpStream::connect(address).await.unwrap());
     let agreed = timeout(Duration::from_secs(100), connect(address, &certificate));
     let mut wire = Wire(agreed.await.expect("there is room").unwrap());
@@ -113,8 +134,7 @@ async fn who_does_not_agree_makes_room_for_who_comes() {
     assert_eq!(wire.status().await, 200);
     assert_eq!(mute.rest().await, "");
     drop(wire);
-    shutdown.begin();
-    served.await.unwrap().unwrap();
+    served.end().await;
 }
 
 #[test]

@@ -11,6 +11,7 @@ use stemedb_storage::{
     Entry, HybridStore, KVStore, Key, Origin,
     engine::{Engine, FjallEngine, Level, Range, RedbEngine},
 };
+use stemedb_testkit::skip::can_trace;
 
 use crate::support::{
     await_flush, batch, catch_up, crash_image, cursor, expect_exactly, id, scratch,
@@ -268,19 +269,6 @@ fn is_killed(log: &Path) -> bool {
 fn step_of(step: usize) -> usize {
     let is_long = std::env::var_os("STEMEDB_LONG_TESTS").is_some();
     if is_long { 1 } else { step }
-}
-
-fn can_trace() -> bool {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-o", "/dev/null", "true"]);
-    let works = strace
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !works {
-        println!("skipped: strace is not installed, or may not trace here");
-    }
-    works
 }
 
 /// Runs the child on a copy of `base` and kills it at the `nth` such call; then looks at what it left. `false` where there is no such call.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use stemedb::{Create, Database};
+use stemedb::{Create, Database, error_chain};
 use stemedb_core::RecordId;
 use stemedb_storage::{Counts, HybridStore, KVStore};
 use stemedb_wal::vfs::OsVfs;
 use stemedb_wal::{Item, Link, walk};
 
-use super::{History, Layout, Model, Violation, chain};
+use super::{History, Layout, Model, Violation};
 
 /// What was found in a database that is sound.
 #[derive(Clone, Debug)]
@@ -163,5 +163,5 @@ fn journal_files(directory: &Path) -> Result<BTreeMap<PathBuf, blake3::Hash>, Vi
 }
 
 fn failed(place: &str, error: &dyn std::error::Error) -> Violation {
-    Violation::new(chain(error)).within(place)
+    Violation::new(error_chain(error)).within(place)
 }

@@ -8,7 +8,7 @@ use stemedb_storage::{Counts as StoreCounts, KVStore, Snapshot};
 
 use super::{Locked, Progress, VERIFY_DIRECTORY, WorkDirectory};
 use crate::database::{JOURNAL_DIRECTORY, STORE_DIRECTORY, open_store};
-use crate::error::Result;
+use crate::error::{Result, error_chain};
 use crate::view::Counts;
 use crate::{ErrorKind, StoreKind, file};
 
@@ -16,7 +16,7 @@ mod journal;
 mod store;
 
 use journal::JournalCheck;
-use store::{StoreCheck, error_text};
+use store::StoreCheck;
 
 /// Problems that are kept in a report; further ones are only counted.
 const PROBLEMS_MAX: usize = 1000;
@@ -229,7 +229,7 @@ fn open_copy(
         Err(error) => {
             findings.store_problem(format!(
                 "the store cannot be opened: {}",
-                error_text(&error)
+                error_chain(&error)
             ));
             Ok(None)
         }
@@ -241,7 +241,7 @@ fn view(store: &dyn KVStore, findings: &mut Findings<'_>) -> Option<std::sync::A
     match store.working_snapshot() {
         Ok(view) => Some(view),
         Err(error) => {
-            findings.store_problem(format!("the store cannot be read: {}", error_text(&error)));
+            findings.store_problem(format!("the store cannot be read: {}", error_chain(&error)));
             None
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use stemedb::backup::{BackupReport, BackupWriter, RestoreOptions, RestoreReport, restore};
 use stemedb::maintenance::{Progress, VerifyOptions, verify};
-use stemedb::{Database, Error, ErrorKind, Result};
+use stemedb::{Database, Error, ErrorKind, Result, error_chain};
 
 use crate::support::{
     Place, bytes_of, creating, exported, kinds, numbered, refused, settle, store, tree, write,
@@ -29,14 +29,6 @@ fn export(database: &Database) -> Vec<String> {
     let stored = exported(database).into_iter();
     let line = |it: stemedb::Stored| format!("{} {} {}", it.sequence, it.id, it.record.to_json());
     stored.map(line).collect()
-}
-
-/// An error and all its causes.
-fn chain(error: &Error) -> String {
-    let first: &dyn std::error::Error = error;
-    let causes = std::iter::successors(Some(first), |error| error.source());
-    let texts: Vec<_> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
 }
 
 fn expect_clean(directory: &Path) {
@@ -220,7 +212,7 @@ fn damage_in_a_backup_is_named_and_mended_from_the_database() {
         bytes[middle] ^= 4;
         write(&path, &bytes);
         let error = refused_restore(&kept.path(), ErrorKind::Corruption);
-        let text = chain(&error);
+        let text = error_chain(&error);
         assert!(text.contains("the backup in"), "{text}");
         assert!(text.contains(name) && text.contains("offset"), "{text}");
         let made = back_up(&database, &kept.path()).unwrap();
@@ -251,7 +243,7 @@ fn damage_in_the_journal_is_not_copied() {
     bytes[300_000] ^= 1;
     write(&path, &bytes);
     let error = refused(back_up(&database, &kept.path()), ErrorKind::Corruption);
-    let text = chain(&error);
+    let text = error_chain(&error);
     assert!(text.contains("0000000000000001.wal"), "{text}");
     refused_restore(&kept.path(), ErrorKind::NotFound);
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use stemedb::maintenance::{Progress, rebuild, salvage};
 use stemedb::{Assertion, Database, ErrorKind, Health, Object, Quote, Record, Sequence};
+use stemedb_testkit::skip::say_skipped;
 use tempfile::TempDir;
 
 use crate::support::{Place, agent, creating, exported, predicate, refused, subject, tree};
@@ -63,7 +64,7 @@ fn large(number: u64) -> Record {
 #[test]
 fn a_copy_without_room_says_that_its_directory_is_of_no_use() {
     let Some(disk) = Tmpfs::mount("1m") else {
-        println!("skipped: no tmpfs can be mounted here");
+        say_skipped("no tmpfs can be mounted here");
         return;
     };
     let place = Place::new();
@@ -90,7 +91,7 @@ fn a_copy_without_room_says_that_its_directory_is_of_no_use() {
 #[test]
 fn a_store_without_room_is_refused_and_loses_nothing() {
     let Some(disk) = Tmpfs::mount("6m") else {
-        println!("skipped: no tmpfs can be mounted here");
+        say_skipped("no tmpfs can be mounted here");
         return;
     };
     let place = Place::new();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use stemedb::{Create, Database, Page, Record, Status, Subject};
+use stemedb_testkit::skip::say_skipped;
 
 use crate::support::{Place, bytes_of, exported, settle};
 
@@ -140,10 +141,4 @@ fn the_monuments_of_paris_come_in_once_and_stay() {
         drop(view);
         database.close().unwrap();
     }
-}
-
-/// Says so past the test harness, which keeps what a passing test prints to itself.
-fn say_skipped(what: &str) {
-    use std::io::Write as _;
-    writeln!(std::io::stderr(), "skipped: {what}").unwrap();
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use stemedb::maintenance::{Progress, VerifyOptions, rebuild, verify};
 use stemedb::{Database, ErrorKind, Record, SnapshotReport, Status};
+use stemedb_testkit::skip::say_skipped;
 
 use crate::support::{
     Place, answer, bytes_of, creating, exported, kinds, numbered, refused, settle, tree, write,
@@ -164,7 +165,7 @@ fn what_is_left_of_a_snapshot_that_was_interrupted_is_no_database() {
 #[test]
 fn a_snapshot_on_another_file_system_is_a_copy() {
     let Some(disk) = crate::full::Tmpfs::mount("64m") else {
-        println!("skipped: no tmpfs can be mounted here");
+        say_skipped("no tmpfs can be mounted here");
         return;
     };
     let place = Place::new();

@@ -10,6 +10,7 @@ use std::thread::{park_timeout, spawn};
 use std::time::Duration;
 
 use stemedb::{Database, EngineOperation, Error, ErrorKind, Health, Record, Sequence};
+use stemedb_testkit::skip::can_trace;
 
 use crate::support::{Place, exported, numbered, refused};
 
@@ -27,18 +28,6 @@ const STEP_MAX: Duration = Duration::from_mins(5);
 const STALL_FAILURE: Duration = Duration::from_secs(10);
 /// Where fjall appends what is committed.
 const JOURNAL: &str = "db/fjall/0.jnl";
-
-/// Whether strace can be used here; says so if not.
-fn can_trace() -> bool {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "--seccomp-bpf", "-o", "/dev/null", "true"]);
-    let traced = strace.stderr(Stdio::null()).status();
-    let works = traced.is_ok_and(|status| status.success());
-    if !works {
-        println!("skipped: strace is not installed, or may not trace here");
-    }
-    works
-}
 
 /// A process with a database, of which `call` on the journal of fjall does not return.
 struct Patient {

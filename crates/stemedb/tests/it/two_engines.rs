@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use stemedb::maintenance::{Progress, RebuildReport, VerifyOptions, rebuild, salvage, verify};
-use stemedb::{Builder, Database, Error, ErrorKind, Record};
+use stemedb::{Builder, Database, Error, ErrorKind, Record, error_chain};
 
 use crate::support::{
     Place, bytes_of, copy, creating, epoch, exported, numbered, refused, store, tree, write,
@@ -93,7 +93,7 @@ impl Story {
         let before = self.ledger();
         let error = refused(Database::open(self.path()), ErrorKind::Corruption);
         assert_eq!(self.ledger(), before, "the refusal changed something");
-        let whole = chain(&error);
+        let whole = error_chain(&error);
         assert!(whole.contains(text), "{whole}");
         error
     }
@@ -131,16 +131,6 @@ fn remove(path: &Path) {
     } else {
         fs::remove_file(path).unwrap();
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn problems(path: &Path) -> Vec<String> {
@@ -393,7 +383,12 @@ fn a_copy_of_a_live_directory_is_a_prefix_or_is_refused_and_mended() {
         let opened = match Database::open(copied.path()) {
             Ok(database) => database,
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Corruption, "{}", chain(&error));
+                assert_eq!(
+                    error.kind(),
+                    ErrorKind::Corruption,
+                    "{}",
+                    error_chain(&error)
+                );
                 let advice = error.advice().expect("advice");
                 assert!(advice.contains("`stemedb rebuild`"), "{advice}");
                 rebuild(copied.path(), &mut |_: Progress| {}).unwrap();
@@ -468,9 +463,14 @@ fn names_that_are_not_ours_lose_nothing() {
                     Ok(database) => database.close().unwrap(),
                     Err(error) => {
                         assert!(directory.starts_with("db"), "{directory}: {error}");
-                        assert_eq!(error.kind(), ErrorKind::Corruption, "{}", chain(&error));
+                        assert_eq!(
+                            error.kind(),
+                            ErrorKind::Corruption,
+                            "{}",
+                            error_chain(&error)
+                        );
                         assert!(path.exists(), "nothing is deleted to make an open succeed");
-                        println!("{}: {}", path.display(), chain(&error));
+                        println!("{}: {}", path.display(), error_chain(&error));
                         assert!(error.advice().unwrap().contains("`stemedb rebuild`"));
                         rebuild(story.path(), &mut |_: Progress| {}).unwrap();
                     }
@@ -518,8 +518,13 @@ fn a_redb_that_panics_is_refused_and_rebuilt() {
             }
             Err(error) => error,
         };
-        assert_eq!(error.kind(), ErrorKind::Corruption, "{}", chain(&error));
-        panics += usize::from(chain(&error).contains("panicked: "));
+        assert_eq!(
+            error.kind(),
+            ErrorKind::Corruption,
+            "{}",
+            error_chain(&error)
+        );
+        panics += usize::from(error_chain(&error).contains("panicked: "));
         story.expect_rebuild_mends(&error, LATE);
         story.restore("db", &story.late);
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    super::support::{Home, claims},
+    super::support::{Home, claims, say_skipped},
     check::DIRECTORY,
     life::{INGEST, read_all, start, watch},
     mount::Mount,
@@ -192,7 +192,7 @@ fn a_pipe_in_place_of_a_file_is_refused_and_not_waited_for() {
         }
         let made = Command::new("mkfifo").arg(&path).status();
         if !made.is_ok_and(|status| status.success()) {
-            eprintln!("skipped: mkfifo does not work here");
+            say_skipped("mkfifo does not work here");
             return;
         }
         home.run(["stats"]).failed(4, &[name, "not a regular file"]);

@@ -3,7 +3,7 @@
 use stemedb::Prepared;
 use stemedb::ndjson::Chunk;
 
-use crate::problem::chain;
+use stemedb::error_chain;
 
 /// A chunk whose lines were read.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) fn check(chunk: &Chunk) -> Checked {
                 records.push(record);
                 None
             }
-            Err(error) => Some(chain(&error).into()),
+            Err(error) => Some(error_chain(&error).into()),
         };
         Line { number, refusal }
     });

@@ -5,7 +5,7 @@ use stemedb_ingest::{Quarantined, RecordType, deserialize, identity_key};
 use stemedb_storage::{Counts, Key, KeyKind, RawEntry, Snapshot, Value};
 
 use super::{Depth, Findings};
-use crate::error::Result;
+use crate::error::{Result, error_chain};
 
 /// Looks at every entry of a store.
 pub(super) struct StoreCheck<'a> {
@@ -33,7 +33,7 @@ impl<'a> StoreCheck<'a> {
             looked_at += 1;
             findings.progress("store entries checked", looked_at, total);
             match entry {
-                Err(error) => findings.key_problem("an entry of the store", error_text(&error)),
+                Err(error) => findings.key_problem("an entry of the store", error_chain(&error)),
                 Ok(entry) => self.entry(entry, findings),
             }
         }
@@ -47,13 +47,13 @@ impl<'a> StoreCheck<'a> {
         let kind = KeyKind::of(&entry.key);
         if kind.is_some_and(KeyKind::is_internal) {
             if let Err(error) = entry.verify() {
-                findings.key_problem(text, error_text(&error));
+                findings.key_problem(text, error_chain(&error));
             }
             return;
         }
         let value = match entry.open() {
             Ok(value) => value,
-            Err(error) => return findings.key_problem(text, error_text(&error)),
+            Err(error) => return findings.key_problem(text, error_chain(&error)),
         };
         let checked = match key {
             Ok(key) => self.content(&key, &value),
@@ -170,7 +170,7 @@ impl<'a> StoreCheck<'a> {
     fn get(&self, key: &Key) -> Result<Option<Value>, String> {
         self.view
             .get(&key.encode())
-            .map_err(|error| error_text(&error))
+            .map_err(|error| error_chain(&error))
     }
 
     /// What the store has counted must be what is there.
@@ -279,15 +279,4 @@ fn expect_type(record: &Record, expected: RecordType) -> Result<(), String> {
     is_right
         .then_some(())
         .ok_or_else(|| format!("holds a record of type {found}"))
-}
-
-/// An error with its causes, in one line.
-pub(super) fn error_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
