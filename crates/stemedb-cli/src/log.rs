@@ -1,7 +1,7 @@
 //! The log of a server, on standard error: what is said there is written by a thread of its own, and dropped where nobody reads it.
 
 use std::{
-    io,
+    fmt, io,
     str::FromStr as _,
     sync::{
         OnceLock,
@@ -12,7 +12,17 @@ use std::{
 
 use clap::ValueEnum;
 use tracing::{level_filters::LevelFilter, subscriber::set_global_default};
-use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, registry};
+use tracing_subscriber::{
+    field::{RecordFields, VisitOutput as _},
+    filter::Targets,
+    fmt::{
+        FormatFields,
+        format::{DefaultVisitor, Writer},
+        layer,
+    },
+    layer::SubscriberExt as _,
+    registry,
+};
 
 use crate::{output::Talk, text};
 
@@ -25,6 +35,9 @@ static QUEUE: OnceLock<&'static Queue> = OnceLock::new();
 
 /// How long the end of the program waits for whoever reads its log.
 const END_WAIT: Duration = Duration::from_secs(2);
+
+/// What the fields of a request take, and some more.
+const FIELDS_BYTES: usize = 256;
 
 /// Whether every line of standard error is JSON.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
@@ -88,12 +101,15 @@ pub(crate) fn begin(format: LogFormat, filter: LogFilter) {
         // Without a thread nothing is logged, and what the program says itself is written as ever.
         return;
     }
-    let lines = fmt::layer()
+    let lines = layer()
         .with_writer(move || Line(queue))
         .with_ansi(false)
         .log_internal_errors(false);
     let begun = match format {
-        LogFormat::Text => set_global_default(registry().with(filter).with(lines)),
+        LogFormat::Text => {
+            let lines = lines.fmt_fields(AtOnce);
+            set_global_default(registry().with(filter).with(lines))
+        }
         LogFormat::Json => {
             let lines = lines.json().flatten_event(true).with_span_list(false);
             set_global_default(registry().with(filter).with(lines))
@@ -103,6 +119,20 @@ pub(crate) fn begin(format: LogFormat, filter: LogFilter) {
         begun.is_ok() && format == LogFormat::Json,
         Ordering::Relaxed,
     );
+}
+
+/// Writes the fields of a span or an event in one piece: text that grows field by field is moved as often, for each request.
+#[derive(Debug)]
+struct AtOnce;
+
+impl<'writer> FormatFields<'writer> for AtOnce {
+    fn format_fields<R: RecordFields>(&self, mut out: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut text = String::with_capacity(FIELDS_BYTES);
+        let mut visitor = DefaultVisitor::new(Writer::new(&mut text), true);
+        fields.record(&mut visitor);
+        visitor.finish()?;
+        out.write_str(&text)
+    }
 }
 
 fn tell_dropped(dropped: u64) {

@@ -39,22 +39,29 @@ impl Allowance {
         match self.state {
             State::Waits { since } => since + self.left,
             State::Free { since } => {
-                self.earn(now - since);
+                self.grow(now - since);
                 self.state = State::Waits { since: now };
                 now + self.left
             }
         }
     }
 
-    /// So many bytes were passed on, and nothing waits any longer.
-    pub(crate) fn take(&mut self, now: Instant, bytes: usize) {
+    /// Nothing waits any longer.
+    pub(crate) fn stop(&mut self, now: Instant) {
         if let State::Waits { since } = self.state {
             self.left = self.left.saturating_sub(now - since);
             self.state = State::Free { since: now };
         }
+    }
+
+    /// So many bytes were passed on.
+    pub(crate) fn earn(&mut self, bytes: usize) {
+        if self.left == self.most {
+            return;
+        }
         let micros = (bytes as u64).saturating_mul(1_000_000);
         let earned = micros.checked_div(self.bytes_per_second_min);
-        self.earn(earned.map_or(self.most, Duration::from_micros));
+        self.grow(earned.map_or(self.most, Duration::from_micros));
     }
 
     /// All of it is there again, and nothing waits.
@@ -63,7 +70,7 @@ impl Allowance {
         self.state = State::Free { since: now };
     }
 
-    fn earn(&mut self, time: Duration) {
+    fn grow(&mut self, time: Duration) {
         self.left = self.left.saturating_add(time).min(self.most);
     }
 }
@@ -75,6 +82,12 @@ mod tests {
     use tokio::time::Instant;
 
     use super::Allowance;
+
+    /// So many bytes were taken at this moment.
+    fn take(allowance: &mut Allowance, now: Instant, bytes: usize) {
+        allowance.stop(now);
+        allowance.earn(bytes);
+    }
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -88,14 +101,14 @@ mod tests {
         assert_eq!(allowance.wait(at(0)), at(30));
         assert_eq!(allowance.wait(at(10)), at(30), "it waits since then");
         // 20 s are left, and 5 are earned.
-        allowance.take(at(10), 500);
+        take(&mut allowance, at(10), 500);
         assert_eq!(allowance.wait(at(10)), at(35));
         // One byte earns nothing to speak of.
-        allowance.take(at(34), 1);
+        take(&mut allowance, at(34), 1);
         let end = allowance.wait(at(34));
         assert!((at(35)..at(36)).contains(&end));
         // No more than all of it is earned.
-        allowance.take(at(35), 1_000_000);
+        take(&mut allowance, at(35), 1_000_000);
         assert_eq!(allowance.wait(at(35)), at(65));
     }
 
@@ -105,7 +118,7 @@ mod tests {
         let at = |after| begun + seconds(after);
         let mut allowance = Allowance::new(seconds(30), 1_000_000, begun);
         allowance.wait(at(0));
-        allowance.take(at(29), 1);
+        take(&mut allowance, at(29), 1);
         let end = allowance.wait(at(39));
         assert!((at(50)..at(51)).contains(&end), "11 s");
     }
@@ -127,7 +140,7 @@ mod tests {
         let mut allowance = Allowance::new(seconds(30), 0, begun);
         for turn in 0..10 {
             assert_eq!(allowance.wait(at(turn * 29)), at(turn * 29 + 30));
-            allowance.take(at(turn * 29 + 29), 1);
+            take(&mut allowance, at(turn * 29 + 29), 1);
         }
     }
 }

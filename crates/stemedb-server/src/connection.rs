@@ -3,11 +3,12 @@
 //! A head that is no HTTP is answered by hyper itself, with 400, 414 or 431 and no body, and its connection closed.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use axum::{
     Router,
@@ -15,9 +16,10 @@ use axum::{
     http::{Request, Response},
 };
 use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::rt::{Sleep, Timer};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
@@ -81,26 +83,58 @@ impl Connections {
             answer(router.clone(), request, busy)
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            // With it hyper reads again behind an answer, which is where a pause begins; the stream ends it before this does.
-            .header_read_timeout(self.patience.longest().saturating_mul(2))
+            // With a time hyper reads again behind an answer, which is where a pause begins; it is the stream that ends one.
+            .timer(Never)
+            .header_read_timeout(self.patience.longest())
             // The first ends a head that is not complete by then, the second one that came at once.
             .max_buf_size(HEAD_BYTES_MAX)
             .max_header_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            ended = &mut connection => ended,
-            () = self.shutdown.begun() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut begun = pin!(self.shutdown.begun());
+        let (mut is_ending, mut woken) = (false, None::<Waker>);
+        let ended = poll_fn(|cx| {
+            // All connections wait for the one end, behind one lock: each asks for it once, as long as the same task is to be woken.
+            let is_known = woken.as_ref().is_some_and(|it| it.will_wake(cx.waker()));
+            if !is_ending && (!is_known || self.shutdown.has_begun()) {
+                woken = Some(cx.waker().clone());
+                if begun.as_mut().poll(cx).is_ready() {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
             }
-        };
+            connection.as_mut().poll(cx)
+        });
+        let ended = ended.await;
         if let Err(error) = ended {
             // Whoever goes away in the middle, or sends what is no HTTP, is no event for whoever runs the server.
             let error = stemedb::error_chain(&error);
             tracing::debug!(error, "a connection broke off");
         }
+    }
+}
+
+/// A timer that never ends, and costs nothing.
+#[derive(Clone, Copy, Debug)]
+struct Never;
+
+impl Timer for Never {
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Self)
+    }
+
+    fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Self)
+    }
+}
+
+impl Sleep for Never {}
+
+impl Future for Never {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 }
 

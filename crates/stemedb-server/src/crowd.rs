@@ -46,9 +46,9 @@ impl Standing {
         })))
     }
 
-    /// From now on it waits, and may have to go.
-    pub(crate) fn wait(&self, wait: Wait) {
-        self.set(Some((wait, Instant::now())));
+    /// From this moment on it waits, and may have to go.
+    pub(crate) fn wait(&self, wait: Wait, now: Instant) {
+        self.set(Some((wait, now)));
     }
 
     /// From now on it answers, and stays.

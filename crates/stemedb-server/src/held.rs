@@ -51,6 +51,10 @@ impl Memory {
             return;
         }
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        // What is released goes to those who wait first, so that nobody is passed over.
+        if let Ok(more) = Arc::clone(&self.bytes).try_acquire_many_owned(permits) {
+            return held.add(Some(more));
+        }
         // Neither is ever closed: what fails holds nothing.
         tokio::select! {
             biased;

@@ -1,34 +1,18 @@
 //! The bytes of a body as they come, with a limit for how long they may stay away.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::{BodyDataStream, Bytes};
 use axum::extract::Request;
-use futures_util::StreamExt as _;
-use tokio::time::{Instant, timeout_at};
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::{Instant, error::Elapsed, timeout_at};
 
 use crate::Settings;
 use crate::allowance::Allowance;
 use crate::limits::{GATHER_BYTES, GATHER_MS};
 use crate::problem::Problem;
+use crate::visit::{BodyWatch, Visit};
 use crate::wire::Code;
-
-/// Says of a request whether it waits for more of its body to come, which is the client's fault.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct BodyWait(Arc<AtomicBool>);
-
-impl BodyWait {
-    // Ordering: nothing else is told by it.
-    pub(crate) fn goes_on(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, goes_on: bool) {
-        self.0.store(goes_on, Ordering::Relaxed);
-    }
-}
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -39,15 +23,16 @@ pub(crate) struct Inlet {
     allowance: Allowance,
     /// Whether what is waited for counts, or may be as slow as the client likes.
     is_timed: bool,
-    wait: BodyWait,
+    watch: BodyWatch,
     /// What was read before it was asked for.
     early: Option<Result<Option<Bytes>, Problem>>,
 }
 
 impl Inlet {
     /// The body of a request, all of which is waited for.
-    pub(crate) fn new(mut request: Request, settings: &Settings) -> Self {
-        let wait = request.extensions_mut().remove::<BodyWait>();
+    pub(crate) fn new(request: Request, settings: &Settings) -> Self {
+        let visit = request.extensions().get::<Visit>();
+        let watch = visit.map(|visit| visit.body.clone()).unwrap_or_default();
         let stall = Duration::from_secs(settings.stall_seconds_max);
         let rate = settings.body_bytes_per_second_min;
         Self {
@@ -56,7 +41,7 @@ impl Inlet {
             bytes_per_second_min: rate,
             allowance: Allowance::new(stall, rate, Instant::now()),
             is_timed: true,
-            wait: wait.unwrap_or_default(),
+            watch,
             early: None,
         }
     }
@@ -77,20 +62,15 @@ impl Inlet {
         if let Some(early) = self.early.take() {
             return early;
         }
-        let now = Instant::now();
-        let end = if self.is_timed {
-            self.allowance.wait(now)
-        } else {
-            now + Duration::from_secs(self.stall_seconds_max)
+        // What is there already is not waited for.
+        let came = match self.body.next().now_or_never() {
+            Some(came) => Ok(came),
+            None => self.wait().await,
         };
-        self.wait.set(true);
-        let came = timeout_at(end, self.body.next()).await;
-        self.wait.set(false);
-        let bytes = match &came {
-            Ok(Some(Ok(bytes))) => bytes.len(),
-            _ => 0,
-        };
-        self.allowance.take(Instant::now(), bytes);
+        if let Ok(Some(Ok(bytes))) = &came {
+            self.allowance.earn(bytes.len());
+            self.watch.add(bytes.len());
+        }
         match came {
             Ok(None) => Ok(None),
             Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
@@ -100,6 +80,21 @@ impl Inlet {
             }
             Err(_) => Err(self.late()),
         }
+    }
+
+    /// Waits for the next bytes, but not for too long.
+    async fn wait(&mut self) -> Result<Option<Result<Bytes, axum::Error>>, Elapsed> {
+        let now = Instant::now();
+        let end = if self.is_timed {
+            self.allowance.wait(now)
+        } else {
+            now + Duration::from_secs(self.stall_seconds_max)
+        };
+        self.watch.set_awaited(true);
+        let came = timeout_at(end, self.body.next()).await;
+        self.watch.set_awaited(false);
+        self.allowance.stop(Instant::now());
+        came
     }
 
     fn late(&self) -> Problem {
@@ -140,7 +135,7 @@ impl Inlet {
                 }
                 Err(_) => {
                     // Nobody waits for more before these are looked at.
-                    self.allowance.take(Instant::now(), 0);
+                    self.allowance.stop(Instant::now());
                     break;
                 }
             }

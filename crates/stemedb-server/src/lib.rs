@@ -56,6 +56,7 @@ mod connection;
 mod crowd;
 mod guard;
 mod held;
+mod hex;
 mod inlet;
 mod intake;
 mod limits;
@@ -80,6 +81,7 @@ mod tls;
 pub mod token;
 mod total;
 mod trace;
+mod visit;
 pub mod wire;
 
 pub use server::{Listener, serve};

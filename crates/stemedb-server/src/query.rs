@@ -25,6 +25,18 @@ pub(crate) const ONE: [&str; 2] = ["as_of", "min_sequence"];
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Query(Vec<(String, String)>);
 
+/// That a request has no parameters. Nothing of it is kept: the buffer that a head was read into is used again once nobody has a part of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Query::of(&parts.uri, &[]).map(|_| Self)
+    }
+}
+
 /// As of when a read is answered, and in whose company.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct At {

@@ -1,5 +1,6 @@
 //! Ids of requests: the client's own, or one that no other request has.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -8,27 +9,17 @@ use crate::limits::REQUEST_ID_CHARS_MAX;
 
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, for those of its handlers that write it into a body.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) HeaderValue);
-
-impl RequestId {
-    pub(crate) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
-
 /// Gives out ids of requests.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
-    /// Random, so that two runs of the server give out different ones.
-    run: u64,
+    /// How each begins. Random, so that two runs of the server give out different ones.
+    run: String,
     count: AtomicU64,
 }
 
 impl RequestIds {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
-        let run = getrandom::u64()?;
+        let run = format!("{:016x}-", getrandom::u64()?);
         let count = AtomicU64::new(0);
         Ok(Self { run, count })
     }
@@ -42,8 +33,13 @@ impl RequestIds {
     fn next(&self) -> HeaderValue {
         // Ordering: nothing else is told by this number.
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{:016x}-{count}", self.run);
-        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+        let digits = count.checked_ilog10().unwrap_or(0) as usize + 1;
+        // No more than it takes, so that the header has it without a copy.
+        let mut id = String::with_capacity(self.run.len() + digits);
+        id.push_str(&self.run);
+        let written = write!(id, "{count}");
+        let id = HeaderValue::try_from(id).ok().filter(|_| written.is_ok());
+        id.unwrap_or(HeaderValue::from_static("none"))
     }
 }
 

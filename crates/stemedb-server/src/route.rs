@@ -1,15 +1,16 @@
 //! The routes, one file for each resource.
 
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     handler::Handler,
-    http::{HeaderValue, StatusCode, Uri, header},
-    middleware::{Next, from_fn_with_state},
-    response::Response,
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
     routing::{self, MethodRouter},
 };
 use serde::Serialize;
@@ -17,7 +18,7 @@ use serde::Serialize;
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::token::Scope;
-use crate::trace::trace;
+use crate::trace;
 use crate::wire::Code;
 
 mod backup;
@@ -40,34 +41,15 @@ pub(crate) const LIVE: &str = "/healthz/live";
 pub(crate) const READY: &str = "/healthz/ready";
 
 /// All routes, with everything that stands round them.
-///
-/// It is one layer, and each route has its own: a layer of the router takes several allocations for each request, and moves all that
-/// the layers in it hold.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let round = |need: Option<Need>| {
-        let shared = Arc::clone(&shared);
-        from_fn_with_state(Around { shared, need }, around)
-    };
     let add = |router: Router<Arc<Shared>>, (need, method): (Need, Method)| {
-        router.route(need.path, method.route_layer(round(Some(need))))
+        router.route(need.path, method)
     };
     let router = routes().0.into_iter().fold(Router::new(), add);
     router
-        .fallback(no_route.layer(round(None)))
-        .method_not_allowed_fallback(no_method.layer(round(None)))
+        .fallback(Guarded::refusal(no_route))
+        .method_not_allowed_fallback(Guarded::refusal(no_method))
         .with_state(shared)
-}
-
-/// What stands round a route, or round the refusal where there is none.
-#[derive(Clone, Debug)]
-pub(crate) struct Around {
-    pub(crate) shared: Arc<Shared>,
-    /// What the route needs; `None` round a refusal.
-    pub(crate) need: Option<Need>,
-}
-
-async fn around(State(around): State<Around>, request: Request, next: Next) -> Response {
-    trace(&around, request, next).await
 }
 
 /// The routes alone.
@@ -103,27 +85,80 @@ fn routes() -> Routes {
         .open("/v1/docs", get(openapi::page))
 }
 
+/// A handler with everything that stands round it.
+///
+/// A layer would do the same for several allocations more: those of a service that is cloned and boxed for each request.
+#[derive(Clone, Debug)]
+pub(crate) struct Guarded<H> {
+    handler: H,
+    /// What it needs; `None` where it refuses.
+    need: Option<Need>,
+}
+
+impl<H> Guarded<H> {
+    /// A handler of requests for which there is no route.
+    pub(crate) fn refusal(handler: H) -> Self {
+        let need = None;
+        Self { handler, need }
+    }
+}
+
+/// An answer on its way out of a handler.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+impl<H, T> Handler<T, Arc<Shared>> for Guarded<H>
+where
+    H: Handler<T, Arc<Shared>, Future = Answering>,
+    T: 'static,
+{
+    type Future = Answering;
+
+    fn call(self, request: Request, shared: Arc<Shared>) -> Answering {
+        let (passage, let_in) = trace::begin(shared, self.need, request);
+        let answering = match let_in {
+            Ok(request) => self.handler.call(request, Arc::clone(&passage.shared)),
+            Err(problem) => Box::pin(ready(problem.into_response())),
+        };
+        Box::pin(trace::answer(passage, answering))
+    }
+}
+
 /// A method of a route, with its name, which a router does not tell.
 struct Way {
     method: &'static str,
-    router: Method,
+    make: Box<dyn FnOnce(Need) -> Method>,
 }
 
 type Method = MethodRouter<Arc<Shared>>;
 
-fn get<H: Handler<T, Arc<Shared>>, T: 'static>(handler: H) -> Way {
-    let router = routing::get(handler);
-    Way {
-        method: "get",
-        router,
-    }
+fn get<H, T>(handler: H) -> Way
+where
+    H: Handler<T, Arc<Shared>, Future = Answering>,
+    T: 'static,
+{
+    Way::new("get", handler, routing::get)
 }
 
-fn post<H: Handler<T, Arc<Shared>>, T: 'static>(handler: H) -> Way {
-    let router = routing::post(handler);
-    Way {
-        method: "post",
-        router,
+fn post<H, T>(handler: H) -> Way
+where
+    H: Handler<T, Arc<Shared>, Future = Answering>,
+    T: 'static,
+{
+    Way::new("post", handler, routing::post)
+}
+
+impl Way {
+    fn new<H: 'static>(
+        method: &'static str,
+        handler: H,
+        route: impl FnOnce(Guarded<H>) -> Method + 'static,
+    ) -> Self {
+        let make = move |need| {
+            let need = Some(need);
+            route(Guarded { handler, need })
+        };
+        let make = Box::new(make);
+        Self { method, make }
     }
 }
 
@@ -163,13 +198,13 @@ impl Routes {
     }
 
     fn add(mut self, path: &'static str, way: Way, scope: Option<Scope>) -> Self {
-        let Way { method, router } = way;
+        let Way { method, make } = way;
         let need = Need {
             path,
             method,
             scope,
         };
-        self.0.push((need, router));
+        self.0.push((need, make(need)));
         self
     }
 }
@@ -189,10 +224,17 @@ async fn no_method() -> Problem {
     Problem::new(Code::MethodNotAllowed, detail)
 }
 
+/// Fields of the head of an answer, and room for one more: a map that grows is made anew.
+const ANSWER_FIELDS: usize = 10;
+
+/// What most answers take.
+const ANSWER_BYTES: usize = 256;
+
 /// An answer of JSON that is written already.
 fn json_bytes(status: StatusCode, json: impl Into<Body>) -> Response {
     let mut response = Response::new(json.into());
     *response.status_mut() = status;
+    *response.headers_mut() = HeaderMap::with_capacity(ANSWER_FIELDS);
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
@@ -200,8 +242,9 @@ fn json_bytes(status: StatusCode, json: impl Into<Body>) -> Response {
 
 /// An answer of JSON.
 fn json(status: StatusCode, answer: &impl Serialize) -> Result<Response, Problem> {
-    match serde_json::to_vec(answer) {
-        Ok(json) => Ok(json_bytes(status, json)),
+    let mut written = Vec::with_capacity(ANSWER_BYTES);
+    match serde_json::to_writer(&mut written, answer) {
+        Ok(()) => Ok(json_bytes(status, written)),
         Err(error) => {
             tracing::error!(%error, "an answer cannot be written");
             Err(Problem::internal("an answer cannot be written"))

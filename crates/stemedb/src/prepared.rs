@@ -7,6 +7,9 @@ use crate::RecordType;
 use crate::Result;
 use crate::error::Cause;
 
+/// Room for the canonical bytes of most records.
+const CANONICAL_BYTES: usize = 512;
+
 /// A record that was validated, named, verified and serialized.
 ///
 /// Preparing needs no database, so that it can be done on as many threads as there are.
@@ -25,7 +28,8 @@ impl Prepared {
     /// [`Invalid`](crate::ErrorKind::Invalid) where the record is over its limits, its signature is missing, wrong, or by an agent
     /// that is no key.
     pub fn new(record: &Record) -> Result<Self> {
-        let (prepared, pending) = Self::check(record, &mut Vec::new())?;
+        let mut buffer = Vec::with_capacity(CANONICAL_BYTES);
+        let (prepared, pending) = Self::check(record, &mut buffer)?;
         pending.map_or(Ok(()), |pending| pending.verify())?;
         Ok(prepared)
     }

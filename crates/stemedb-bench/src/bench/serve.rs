@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use memchr::memmem;
 use stemedb::{Object, Record};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -213,7 +214,7 @@ impl Client for Posting {
 
 /// Head and body of an answer, once its head is there.
 pub(crate) fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let end = memmem::find(answer, b"\r\n\r\n")?;
     let (head, rest) = answer.split_at_checked(end)?;
     Some((std::str::from_utf8(head).ok()?, rest.get(4..)?))
 }

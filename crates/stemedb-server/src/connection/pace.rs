@@ -41,6 +41,9 @@ impl Patience {
     }
 }
 
+/// What pieces of an answer have together that are sent as one.
+const JOINED_BYTES_MAX: usize = 1024;
+
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -159,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
     /// What the connection is doing: an answer that waits to be taken is not over, though its request is, for its body is gone once
     /// the last of it is queued.
     fn phase(&self) -> Phase {
-        if self.writing.is_running {
+        if self.writing.is_running() {
             Phase::Busy
         } else {
             self.pace.phase()
@@ -173,14 +176,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
             return;
         }
         self.seen = Some(phase);
+        let now = Instant::now();
         match phase {
             Phase::Head => {
-                self.reading.start(self.patience.head);
-                self.pace.standing.wait(Wait::Rest);
+                self.reading.start(now + self.patience.head);
+                self.pace.standing.wait(Wait::Rest, now);
             }
             Phase::Idle => {
-                self.reading.start(self.patience.idle);
-                self.pace.standing.wait(Wait::Request);
+                self.reading.start(now + self.patience.idle);
+                self.pace.standing.wait(Wait::Request, now);
             }
             Phase::Busy => {
                 self.reading.stop();
@@ -197,14 +201,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
         taken: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
         if let Poll::Ready(written) = written {
-            let bytes = written.as_ref().map_or(0, taken);
-            self.allowance.take(Instant::now(), bytes);
-            self.writing.stop();
+            if self.writing.is_running() {
+                self.allowance.stop(Instant::now());
+                self.writing.stop();
+            }
+            self.allowance.earn(written.as_ref().map_or(0, taken));
             return Poll::Ready(written);
         }
-        if !self.writing.is_running {
+        if !self.writing.is_running() {
             let end = self.allowance.wait(Instant::now());
-            self.writing.start_until(end);
+            self.writing.start(end);
         }
         ready!(self.writing.poll(cx));
         Poll::Ready(Err(self.late("the answer is not read")))
@@ -225,14 +231,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
         let this = self.get_mut();
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
-        this.follow();
         if read.is_ready() {
             if this.pace.phase() == Phase::Idle && buffer.filled().len() > before {
                 this.pace.set(HEAD);
-                this.follow();
+                // Its time begins where more of it has to be waited for: most heads come whole.
+                this.seen = None;
             }
             return read;
         }
+        this.follow();
         if this.pace.standing.poll_leave(cx).is_pending() {
             ready!(this.reading.poll(cx));
         }
@@ -251,13 +258,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         this.written(cx, written, |bytes| *bytes)
     }
 
+    /// Long pieces stay where they are: what a copy of them takes would be counted by nobody. Short ones cost the kernel less as one.
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, parts);
+        let mut joined = Joined::default();
+        let written = if parts.iter().all(|part| joined.push(part)) {
+            Pin::new(&mut this.stream).poll_write(cx, joined.as_slice())
+        } else {
+            Pin::new(&mut this.stream).poll_write_vectored(cx, parts)
+        };
         this.written(cx, written, |bytes| *bytes)
     }
 
@@ -287,7 +300,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
                 return Poll::Ready(Ok(()));
             };
             this.closing = Some(Linger::new(place));
-            this.pace.standing.wait(Wait::Rest);
+            this.pace.standing.wait(Wait::Rest, Instant::now());
         }
         if this.pace.standing.poll_leave(cx).is_ready() {
             return Poll::Ready(Ok(()));
@@ -296,6 +309,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
             Some(linger) => linger.poll(&mut this.stream, cx).map(Ok),
             None => Poll::Ready(Ok(())),
         }
+    }
+}
+
+/// Short pieces, one behind the other: the head and the body of most answers.
+struct Joined {
+    bytes: [u8; JOINED_BYTES_MAX],
+    length: usize,
+}
+
+impl Default for Joined {
+    fn default() -> Self {
+        Self {
+            bytes: [0; JOINED_BYTES_MAX],
+            length: 0,
+        }
+    }
+}
+
+impl Joined {
+    /// Adds a piece, if there is room for it.
+    fn push(&mut self, piece: &[u8]) -> bool {
+        let end = self.length + piece.len();
+        let Some(place) = self.bytes.get_mut(self.length..end) else {
+            return false;
+        };
+        place.copy_from_slice(piece);
+        self.length = end;
+        true
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -314,7 +359,7 @@ struct Linger {
 impl Linger {
     fn new(place: OwnedSemaphorePermit) -> Self {
         let mut timer = Timer::default();
-        timer.start(Duration::from_secs(LINGER_SECONDS_MAX));
+        timer.start(Instant::now() + Duration::from_secs(LINGER_SECONDS_MAX));
         Self {
             timer,
             pause: Timer::default(),
@@ -330,7 +375,7 @@ impl Linger {
             return Poll::Ready(());
         }
         while self.bytes_left > 0 {
-            if self.pause.is_running {
+            if self.pause.is_running() {
                 ready!(self.pause.poll(cx));
                 self.pause.stop();
                 self.burst_left = LINGER_BURST_BYTES;
@@ -345,7 +390,8 @@ impl Linger {
                 _ => return Poll::Ready(()),
             }
             if self.burst_left == 0 {
-                self.pause.start(Duration::from_millis(LINGER_PAUSE_MS));
+                self.pause
+                    .start(Instant::now() + Duration::from_millis(LINGER_PAUSE_MS));
             }
         }
         Poll::Ready(())
@@ -353,34 +399,44 @@ impl Linger {
 }
 
 /// A time that may run.
+///
+/// Most times are stopped long before they end, and begin anew at once. So the sleep is left as it is where it ends before the time does,
+/// and goes on then.
 #[derive(Debug, Default)]
 struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
-    is_running: bool,
+    end: Option<Instant>,
 }
 
 impl Timer {
-    fn start(&mut self, duration: Duration) {
-        self.start_until(Instant::now() + duration);
-    }
-
-    fn start_until(&mut self, end: Instant) {
+    fn start(&mut self, end: Instant) {
+        self.end = Some(end);
         match &mut self.sleep {
+            Some(sleep) if sleep.deadline() <= end => {}
             Some(sleep) => sleep.as_mut().reset(end),
             None => self.sleep = Some(Box::pin(sleep_until(end))),
         }
-        self.is_running = true;
     }
 
     fn stop(&mut self) {
-        self.is_running = false;
+        self.end = None;
+    }
+
+    fn is_running(&self) -> bool {
+        self.end.is_some()
     }
 
     /// Ready when the time is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.sleep {
-            Some(sleep) if self.is_running => sleep.as_mut().poll(cx),
-            _ => Poll::Pending,
+        let (Some(sleep), Some(end)) = (&mut self.sleep, self.end) else {
+            return Poll::Pending;
+        };
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= end {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(end);
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use super::{Crowd, Member, Wait};
 
@@ -15,13 +15,13 @@ fn is_to_go(member: &Member) -> bool {
 async fn who_has_waited_longest_goes_first_and_nobody_goes_who_is_answered() {
     let crowd = Crowd::default();
     let [idle, answered, half, young] = [(); 4].map(|()| crowd.enter());
-    idle.standing().wait(Wait::Request);
+    idle.standing().wait(Wait::Request, Instant::now());
     answered.standing().answer();
     advance(SECOND / 2).await;
-    half.standing().wait(Wait::Rest);
+    half.standing().wait(Wait::Rest, Instant::now());
     assert!(!crowd.make_room(), "all are young");
     advance(SECOND).await;
-    young.standing().wait(Wait::Rest);
+    young.standing().wait(Wait::Rest, Instant::now());
     // Nobody has heard anything of the one, and the other may send a request at any time.
     assert!(crowd.make_room());
     assert_eq!([&idle, &half].map(is_to_go), [false, true]);
@@ -41,7 +41,7 @@ async fn who_was_told_to_go_and_has_a_request_stays() {
     let member = crowd.enter();
     advance(SECOND).await;
     assert!(crowd.make_room());
-    member.standing().wait(Wait::Rest);
+    member.standing().wait(Wait::Rest, Instant::now());
     assert!(!is_to_go(&member));
     assert!(!crowd.make_room());
     advance(SECOND).await;

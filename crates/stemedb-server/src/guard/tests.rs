@@ -1,40 +1,22 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{Request, State},
-    http::HeaderValue,
-    middleware::{Next, from_fn_with_state},
-    routing::get,
-};
+use axum::{Router, body::Body, extract::Request, routing::get};
 use stemedb::{Create, Database};
 use tower::ServiceExt as _;
 
-use super::guard;
 use crate::inlet::Inlet;
-use crate::route::Around;
+use crate::route::Guarded;
+use crate::state::Shared;
 use crate::{Settings, service};
 
-/// These routes, guarded, on a server of their own.
-fn guarded(settings: &Settings, routes: Router) -> (Router, tempfile::TempDir) {
+/// These routes, on a server of their own.
+fn served(settings: &Settings, routes: Router<Arc<Shared>>) -> (Router, tempfile::TempDir) {
     let parent = tempfile::tempdir().unwrap();
     let builder = Database::builder().create(Create::IfMissing);
     let database = builder.open(parent.path().join("data")).unwrap();
     let service = service(Arc::new(database), settings).unwrap();
-    let around = Around {
-        shared: service.shared(),
-        need: None,
-    };
-    let guarded = from_fn_with_state(
-        around,
-        async |State(around): State<Around>, request: Request, next: Next| {
-            let id = HeaderValue::from_static("some");
-            guard(&around, request, (next, id)).await
-        },
-    );
-    (routes.layer(guarded), parent)
+    (routes.with_state(service.shared()), parent)
 }
 
 async fn ask(routes: &Router, method: &str, path: &str) -> (u16, String) {
@@ -53,8 +35,9 @@ async fn a_writer_whose_request_takes_too_long_is_told_that_the_outcome_is_unkno
         assert_eq!(inlet.next().await.unwrap(), None);
         pending().await
     }
-    let routes = Router::new().route("/endless", get(endless).post(endless));
-    let (routes, _parent) = guarded(&Settings::default(), routes);
+    let endless = Guarded::refusal(endless);
+    let routes = Router::new().route("/endless", get(endless.clone()).post(endless));
+    let (routes, _parent) = served(&Settings::default(), routes);
     let (status, text) = ask(&routes, "POST", "/endless").await;
     assert_eq!(status, 503);
     assert!(text.contains(r#""code":"request_timeout""#), "{text}");
@@ -68,10 +51,11 @@ async fn a_handler_that_panics_is_an_internal_failure_and_the_next_request_is_an
     async fn panics() -> &'static str {
         panic!("on purpose")
     }
+    let panics = Guarded::refusal(panics);
     let routes = Router::new()
-        .route("/panics", get(panics).post(panics))
-        .route("/fine", get(async || "fine"));
-    let (routes, _parent) = guarded(&Settings::default(), routes);
+        .route("/panics", get(panics.clone()).post(panics))
+        .route("/fine", get(Guarded::refusal(async || "fine")));
+    let (routes, _parent) = served(&Settings::default(), routes);
     let (status, text) = ask(&routes, "GET", "/panics").await;
     assert_eq!(status, 500);
     assert!(text.contains(r#""code":"internal""#), "{text}");

@@ -9,7 +9,7 @@ use axum::{
     Extension,
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use tokio::sync::OwnedSemaphorePermit;
@@ -20,10 +20,11 @@ use crate::auth::Caller;
 use crate::limits::{BACKUPS_MAX, SEGMENT_PIECE_BYTES};
 use crate::outlet::{Outlet, outlet};
 use crate::problem::{Asked, Problem};
-use crate::query::{PathNumber, Query, bad};
+use crate::query::{NoQuery, PathNumber, Query, bad};
 use crate::read::block;
 use crate::state::Shared;
 use crate::token::Scope;
+use crate::visit::Visit;
 use crate::wire::{Code, Segments};
 
 /// The parameters of the bytes of a segment.
@@ -32,9 +33,8 @@ const BYTES: [&str; 2] = ["offset", "bytes"];
 /// `GET /v1/backup`.
 pub(super) async fn segments(
     State(shared): State<Arc<Shared>>,
-    uri: Uri,
+    NoQuery: NoQuery,
 ) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
     let segments = shared.database.segments();
     json(StatusCode::OK, &Segments::from(segments))
 }
@@ -43,7 +43,7 @@ pub(super) async fn segments(
 pub(super) async fn bytes(
     State(shared): State<Arc<Shared>>,
     PathNumber(number): PathNumber,
-    Extension(caller): Extension<Caller>,
+    Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Problem> {
     let query = Query::of(request.uri(), &BYTES)?;
@@ -69,7 +69,7 @@ pub(super) async fn bytes(
         };
         let copy = Copy {
             shared,
-            caller,
+            caller: visit.caller,
             outlet,
             number,
             offset,

@@ -19,15 +19,12 @@ use axum::{
 };
 use tracing::Instrument as _;
 
-use crate::auth::Caller;
-use crate::connection::Peer;
 use crate::inlet::Inlet;
 use crate::outlet::outlet;
 use crate::problem::Problem;
-use crate::query::Query;
-use crate::rate::Client;
-use crate::request_id::RequestId;
+use crate::query::NoQuery;
 use crate::state::Shared;
+use crate::visit::Visit;
 use crate::wire::Code;
 
 mod check;
@@ -46,15 +43,13 @@ const ACCEPTED: [&str; 2] = [NDJSON, "application/jsonl"];
 /// `POST /v1/records`.
 pub(super) async fn post(
     State(shared): State<Arc<Shared>>,
-    Extension(request_id): Extension<RequestId>,
-    Extension(caller): Extension<Caller>,
+    Extension(visit): Extension<Visit>,
+    NoQuery: NoQuery,
     request: Request,
 ) -> Result<Response, Problem> {
-    Query::of(request.uri(), &[])?;
     let encoding = check_form(request.headers())?;
     let is_asked_for = request.headers().contains_key(header::EXPECT);
-    let peer = request.extensions().get::<Peer>().copied();
-    let place = shared.uploads.take(Client::of(&caller, peer));
+    let place = shared.uploads.take(visit.client());
     let place = place.map_err(|full| {
         let detail = format!("uploads: {full}; nothing of this one was stored");
         Problem::new(Code::Unavailable, detail)
@@ -71,8 +66,7 @@ pub(super) async fn post(
     let (outlet, body) = outlet(shared.settings.stall_seconds_max);
     let upload = Upload {
         shared,
-        request_id,
-        caller,
+        visit,
         outlet,
         place,
     };

@@ -12,13 +12,11 @@ use axum::{
 use stemedb::Sequence;
 use tracing::Instrument as _;
 
-use crate::auth::Caller;
-use crate::connection::Peer;
 use crate::outlet::outlet;
 use crate::problem::{Asked, Problem};
 use crate::query::{FEED, Query, bad, past};
-use crate::rate::Client;
 use crate::state::Shared;
+use crate::visit::Visit;
 use crate::wire::Code;
 
 mod feed;
@@ -35,7 +33,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// `GET /v1/changes`.
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
-    Extension(caller): Extension<Caller>,
+    Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Problem> {
     let query = Query::of(request.uri(), &FEED)?;
@@ -52,13 +50,12 @@ pub(super) async fn get(
     let (outlet, body) = outlet(shared.settings.stall_seconds_max);
     // Who asks for the head alone is given no feed.
     if request.method() != Method::HEAD {
-        let peer = request.extensions().get::<Peer>().copied();
-        let place = shared.feeds.take(Client::of(&caller, peer));
+        let place = shared.feeds.take(visit.client());
         let place =
             place.map_err(|full| Problem::new(Code::Unavailable, format!("feeds: {full}")))?;
         let feed = Feed {
             shared,
-            caller,
+            caller: visit.caller,
             outlet,
             form,
             filter,

@@ -2,24 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    http::{StatusCode, Uri},
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use stemedb::{Health, Page, RecordId, SyncStats};
 
 use super::json;
 use crate::limits::SYNC_SECONDS_MAX;
 use crate::problem::{Asked, Problem, code_of};
-use crate::query::{At, Query};
+use crate::query::{At, NoQuery};
 use crate::read::Places;
 use crate::state::Shared;
 use crate::wire::{Code, Readiness};
 
 /// `GET /healthz/live`: the process answers, also while it ends.
-pub(super) async fn live(uri: Uri) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
+pub(super) async fn live(NoQuery: NoQuery) -> Result<Response, Problem> {
     answer("live", None)
 }
 
@@ -28,9 +23,8 @@ pub(super) async fn live(uri: Uri) -> Result<Response, Problem> {
 /// It waits for no other read, so that it tells of the database and not of those who use it.
 pub(super) async fn ready(
     State(shared): State<Arc<Shared>>,
-    uri: Uri,
+    NoQuery: NoQuery,
 ) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
     let read = shared.read_among(Places::Prompt(&shared.probes), At::default(), |view| {
         let nothing = RecordId::from_bytes([0; 32]);
         let failed = |error: stemedb::Error| Problem::of(&error, Asked::Read);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderValue, Uri, header},
+    http::{HeaderValue, header},
     response::Response,
 };
 
 use crate::problem::Problem;
-use crate::query::Query;
+use crate::query::NoQuery;
 use crate::read::block;
 use crate::state::Shared;
 
@@ -19,9 +19,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; c
 /// `GET /metrics`: one scrape at a time does work, and others wait for it.
 pub(super) async fn scrape(
     State(shared): State<Arc<Shared>>,
-    uri: Uri,
+    NoQuery: NoQuery,
 ) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
     let metrics = Arc::clone(&shared.metrics);
     let write = move || {
         let text = metrics.write();

@@ -12,7 +12,7 @@ use stemedb::{QuarantinedRecord, Sequence};
 use super::{json, json_bytes, record::status};
 use crate::page::Page;
 use crate::problem::{Asked, Problem};
-use crate::query::{LIST, PathNumber, Query, cannot_list};
+use crate::query::{LIST, NoQuery, PathNumber, Query, cannot_list};
 use crate::read::block;
 use crate::state::Shared;
 use crate::wire::{Code, Quarantined, Retried};
@@ -54,10 +54,9 @@ pub(super) async fn get(
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
     PathNumber(number): PathNumber,
-    uri: Uri,
+    NoQuery: NoQuery,
 ) -> Result<Response, Problem> {
     let sequence = sequence(number)?;
-    Query::of(&uri, &[])?;
     if shared.shutdown.has_begun() {
         return Err(Problem::shutting_down());
     }

@@ -14,7 +14,7 @@ use crate::body::{Form, JsonBody, Records, prepare};
 use crate::intake::NotTaken;
 use crate::limits::{BODY_BYTES_INLINE_MAX, ERRORS_LISTED_MAX};
 use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
-use crate::query::{ONE, PathId, Query};
+use crate::query::{NoQuery, ONE, PathId, Query};
 use crate::read::block;
 use crate::state::Shared;
 use crate::wire::{Code, Durability, ItemError, Receipt, Receipts, Status, StoredRecord};
@@ -27,8 +27,8 @@ type Answer = Result<Response, Problem>;
 /// `POST` of records of one type: `/v1/assertions`, `/v1/votes`, `/v1/epochs`.
 pub(super) fn post_of(type_name: &'static str) -> Way {
     super::post(
-        async move |State(shared): State<Arc<Shared>>, uri: Uri, body: JsonBody| {
-            post(&shared, &uri, body, type_name).await
+        async move |State(shared): State<Arc<Shared>>, NoQuery: NoQuery, body: JsonBody| {
+            post(&shared, body, type_name).await
         },
     )
 }
@@ -37,8 +37,7 @@ pub(super) fn post_of(type_name: &'static str) -> Way {
 ///
 /// A long array goes into the journal in several parts, of which the last ones may fail where the disk is full: the answer then
 /// names the first of the records that were not stored.
-async fn post(shared: &Shared, uri: &Uri, body: JsonBody, type_name: &'static str) -> Answer {
-    Query::of(uri, &[])?;
+async fn post(shared: &Shared, body: JsonBody, type_name: &'static str) -> Answer {
     let JsonBody { bytes, held } = body;
     let Records { form, prepared } = if bytes.len() <= BODY_BYTES_INLINE_MAX {
         prepare(&bytes, type_name)?

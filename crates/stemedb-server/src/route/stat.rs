@@ -2,15 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    http::{StatusCode, Uri},
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::json;
 use crate::problem::{Asked, Problem};
-use crate::query::Query;
+use crate::query::NoQuery;
 use crate::read::block;
 use crate::state::Shared;
 use crate::wire::{Head, Stats};
@@ -18,9 +14,8 @@ use crate::wire::{Head, Stats};
 /// `GET /v1/stats`.
 pub(super) async fn stats(
     State(shared): State<Arc<Shared>>,
-    uri: Uri,
+    NoQuery: NoQuery,
 ) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
     let database = Arc::clone(&shared.database);
     let read = move || {
         let stats = database.stats();
@@ -31,7 +26,9 @@ pub(super) async fn stats(
 }
 
 /// `GET /v1/journal/head`.
-pub(super) async fn head(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
-    Query::of(&uri, &[])?;
+pub(super) async fn head(
+    State(shared): State<Arc<Shared>>,
+    NoQuery: NoQuery,
+) -> Result<Response, Problem> {
     json(StatusCode::OK, &Head::from(shared.database.head()))
 }

@@ -1,8 +1,11 @@
 //! The header `traceparent` of the W3C: which trace a request is part of.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::hex::hex;
 
 #[cfg(test)]
 mod tests;
@@ -11,6 +14,9 @@ pub(super) const HEADER: HeaderName = HeaderName::from_static("traceparent");
 
 /// Characters of the header in its version 00: version, trace id, span id and flags, with dashes between them.
 const CHARS: usize = 55;
+/// Where in it the ids stand.
+const TRACE_ID: Range<usize> = 3..35;
+const SPAN_ID: Range<usize> = 36..52;
 /// That the caller records its part of the trace.
 const SAMPLED: u8 = 1;
 
@@ -22,13 +28,9 @@ pub(crate) struct TraceIds {
     count: AtomicU64,
 }
 
-/// The part of a trace that a request is.
+/// The part of a trace that a request is, as a header says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TraceParent {
-    trace_id: String,
-    span_id: String,
-    flags: u8,
-}
+pub(super) struct TraceParent(HeaderValue);
 
 impl TraceIds {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
@@ -41,44 +43,47 @@ impl TraceIds {
     pub(super) fn of(&self, headers: &HeaderMap) -> TraceParent {
         // Ordering: nothing else is told by this number.
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let [span, high, low] = self.seeds.map(|seed| scatter(seed, count));
-        let span_id = format!("{span:016x}");
+        let [span, high, low] = self.seeds.map(|seed| hex(scatter(seed, count)));
         let mut given = headers.get_all(HEADER).iter();
         let caller = match (given.next(), given.next()) {
             (Some(one), None) => one.to_str().ok().and_then(parse),
             _ => None,
         };
-        let (trace_id, flags) = caller.unwrap_or_else(|| (format!("{high:016x}{low:016x}"), 0));
-        TraceParent {
-            trace_id,
-            span_id,
-            flags,
+        let mut text = Vec::with_capacity(CHARS);
+        text.extend(b"00-");
+        match caller {
+            Some((trace, _)) => text.extend(trace.as_bytes()),
+            None => text.extend([high, low].as_flattened()),
         }
+        text.push(b'-');
+        text.extend(span);
+        let is_sampled = caller.is_some_and(|(_, flags)| flags == SAMPLED);
+        text.extend(if is_sampled { b"-01" } else { b"-00" });
+        TraceParent(HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("")))
     }
 }
 
 impl TraceParent {
     pub(super) fn trace_id(&self) -> &str {
-        &self.trace_id
+        self.part(TRACE_ID)
     }
 
     pub(super) fn span_id(&self) -> &str {
-        &self.span_id
+        self.part(SPAN_ID)
+    }
+
+    fn part(&self, place: Range<usize>) -> &str {
+        let text = self.0.to_str().ok();
+        text.and_then(|text| text.get(place)).unwrap_or_default()
     }
 
     pub(super) fn to_header(&self) -> HeaderValue {
-        let Self {
-            trace_id,
-            span_id,
-            flags,
-        } = self;
-        let text = format!("00-{trace_id}-{span_id}-{flags:02x}");
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+        self.0.clone()
     }
 }
 
 /// The trace that a caller is in, and what of its flags is passed on.
-fn parse(text: &str) -> Option<(String, u8)> {
+fn parse(text: &str) -> Option<(&str, u8)> {
     let (known, rest) = text.split_at_checked(CHARS)?;
     let parts: Vec<_> = known.split('-').collect();
     let [version, trace_id, span_id, flags] = parts.as_slice() else {
@@ -94,7 +99,7 @@ fn parse(text: &str) -> Option<(String, u8)> {
     // A later version may say more behind another dash.
     let ends = rest.is_empty() || (*version != "00" && rest.starts_with('-'));
     let flags = u8::from_str_radix(flags, 16).ok()?;
-    (sound && ends).then(|| ((*trace_id).to_owned(), flags & SAMPLED))
+    (sound && ends).then_some((*trace_id, flags & SAMPLED))
 }
 
 fn is_hex(text: &str, chars: usize) -> bool {

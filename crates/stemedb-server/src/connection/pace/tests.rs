@@ -1,13 +1,14 @@
 use std::future::poll_fn;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::io::{AsyncWrite as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::Semaphore;
 
-use super::{Pace, Paced, Patience};
+use super::{JOINED_BYTES_MAX, Pace, Paced, Patience};
 use crate::crowd::Standing;
 use crate::limits::LINGER_BURST_BYTES;
 
@@ -53,4 +54,27 @@ async fn what_comes_behind_the_last_answer_is_read_bit_by_bit() {
 async fn where_enough_are_read_already_a_connection_is_closed_at_once() {
     let (mut server, _client) = connection(0).await;
     assert!(shut_down(&mut server).now_or_never().is_some());
+}
+
+#[tokio::test]
+async fn pieces_are_sent_one_behind_the_other_short_or_long() {
+    for body in [
+        0,
+        1,
+        JOINED_BYTES_MAX - 4,
+        JOINED_BYTES_MAX - 3,
+        3 * JOINED_BYTES_MAX,
+    ] {
+        let (mut server, mut client) = connection(1).await;
+        let body = vec![b'b'; body];
+        let pieces = [IoSlice::new(b"head"), IoSlice::new(&body)];
+        let sent = server.write_vectored(&pieces).await.unwrap();
+        drop(server);
+        let mut read = Vec::new();
+        client.read_to_end(&mut read).await.unwrap();
+        let whole = [b"head", &body[..]].concat();
+        assert_eq!(read, whole[..sent]);
+        // What is short is sent whole.
+        assert!(whole.len() > JOINED_BYTES_MAX || sent == whole.len());
+    }
 }

@@ -25,18 +25,17 @@ use crate::limits::{
 use crate::outlet::{Outlet, Unheard};
 use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
 use crate::read::block;
-use crate::request_id::RequestId;
 use crate::seat::Place;
 use crate::state::Shared;
 use crate::token::Scope;
+use crate::visit::Visit;
 use crate::wire::{BulkLine, Code};
 
 /// An upload that was let in.
 #[derive(Debug)]
 pub(super) struct Upload {
     pub(super) shared: Arc<Shared>,
-    pub(super) request_id: RequestId,
-    pub(super) caller: Caller,
+    pub(super) visit: Visit,
     pub(super) outlet: Outlet,
     /// Its place among the uploads.
     pub(super) place: Place,
@@ -84,7 +83,7 @@ impl Upload {
         let (to_settle, submitted) = mpsc::channel(CHUNKS_SUBMITTED_MAX);
         let reading = Reading {
             shared: &self.shared,
-            caller: &self.caller,
+            caller: &self.visit.caller,
             inlet,
             cutter: Some(cutter),
             next_line: 1,
@@ -184,7 +183,7 @@ impl Upload {
         if let Some(problem) = &broken {
             self.shared.metrics.add_problem(problem.code);
         }
-        let problem = broken.map(|problem| problem.document(self.request_id.as_str()));
+        let problem = broken.map(|problem| problem.document(self.visit.id()));
         let durable = self.shared.database.head().sequence;
         let mut text = Vec::new();
         write(&mut text, &BulkLine::End(tally.end(durable, problem)));

@@ -21,7 +21,7 @@ fn what_is_well_formed_is_taken() {
         (format!("cc-{TRACE}-{SPAN}-01"), 1),
         (format!("cc-{TRACE}-{SPAN}-01-what the future brings"), 1),
     ] {
-        assert_eq!(parse(&text), Some((TRACE.to_owned(), flags)), "{text}");
+        assert_eq!(parse(&text), Some((TRACE, flags)), "{text}");
     }
 }
 
@@ -64,7 +64,7 @@ fn a_request_is_a_new_span_of_the_trace_of_its_caller() {
     assert_ne!(first.span_id(), SPAN);
     let header = first.to_header();
     let again = parse(header.to_str().unwrap());
-    assert_eq!(again, Some((TRACE.to_owned(), 1)));
+    assert_eq!(again, Some((TRACE, 1)));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn without_a_caller_that_tells_of_one_a_trace_begins() {
         assert_ne!(first.trace_id(), second.trace_id());
         let header = first.to_header();
         let own = parse(header.to_str().unwrap()).unwrap();
-        assert_eq!(own, (first.trace_id().to_owned(), 0));
+        assert_eq!(own, (first.trace_id(), 0));
     }
 }
 
