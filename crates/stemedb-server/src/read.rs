@@ -1,10 +1,11 @@
 //! The way out: reads run on threads that may block, few at a time, each on a view of its own, and for as long as anybody waits for them.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use stemedb::{Sequence, View};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
@@ -59,7 +60,7 @@ impl Shared {
         };
         let read = match places {
             Places::Prompt(places) => block(places, read).await,
-            Places::Patient(places) => block_patiently(places, read).await,
+            Places::Patient(patient) => patient.block(read).await,
         };
         drop(waiting);
         read
@@ -93,7 +94,7 @@ pub(crate) enum Places<'a> {
     /// Of what is done at once.
     Prompt(&'a Arc<Semaphore>),
     /// Of what others go before.
-    Patient(&'a Arc<Semaphore>),
+    Patient(&'a Patient),
 }
 
 /// Somebody who waits for a read, and gives it up when this is dropped: it has ended, its time is over, or its client is gone.
@@ -126,26 +127,44 @@ pub(crate) async fn block<T: Send + 'static>(
     done.await.unwrap_or_else(|error| unanswered(&error))
 }
 
-/// The same for work that takes long: on a thread of its own, which leaves the processors to all others where they want them.
+/// What others go before: places for it, and a thread for each that leaves the processors to all others where they want them.
 ///
-/// A thread costs some microseconds, and one that has yielded may not be allowed to stop doing so.
-async fn block_patiently<T: Send + 'static>(
-    places: &Arc<Semaphore>,
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    let place = Arc::clone(places).acquire_owned().await;
-    let span = Span::current();
-    let (answer, answered) = oneshot::channel();
-    let thread = thread::Builder::new().name("stemedb-patient".to_owned());
-    let begun = thread.spawn(move || {
-        let _place = place;
-        yield_to_others();
-        // Whoever stopped waiting gets no answer.
-        drop(answer.send(span.in_scope(work)));
-    });
-    match begun {
-        Ok(_) => answered.await.unwrap_or_else(|error| unanswered(&error)),
-        Err(error) => unanswered(&error),
+/// A thread that has yielded may not be allowed to stop doing so, so that these do nothing else.
+#[derive(Debug)]
+pub(crate) struct Patient {
+    pub(crate) places: Arc<Semaphore>,
+    threads: ThreadPool,
+}
+
+impl Patient {
+    pub(crate) fn start(count: usize) -> io::Result<Self> {
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(count)
+            .thread_name(|index| format!("stemedb-patient-{index}"))
+            .start_handler(|_| yield_to_others())
+            // Whoever waits for it is told that there is no answer.
+            .panic_handler(|_| tracing::error!("work that takes long panicked"))
+            .build();
+        Ok(Self {
+            places: Arc::new(Semaphore::new(count)),
+            threads: threads.map_err(io::Error::other)?,
+        })
+    }
+
+    /// The same as [`block`], on one of these threads.
+    pub(crate) async fn block<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let span = Span::current();
+        let (answer, answered) = oneshot::channel();
+        self.threads.spawn(move || {
+            let _place = place;
+            // Whoever stopped waiting gets no answer.
+            drop(answer.send(span.in_scope(work)));
+        });
+        answered.await.unwrap_or_else(|error| unanswered(&error))
     }
 }
 

@@ -104,7 +104,33 @@ impl fmt::Display for Full {
     }
 }
 
+/// How many of some places are taken, for whoever watches.
+#[derive(Clone, Debug)]
+pub(crate) struct Occupancy {
+    places: Arc<Semaphore>,
+    most: usize,
+}
+
+impl Occupancy {
+    /// Of places of which there are `most`.
+    pub(crate) fn new(places: Arc<Semaphore>, most: usize) -> Self {
+        Self { places, most }
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        self.most.saturating_sub(self.places.available_permits())
+    }
+
+    pub(crate) const fn most(&self) -> usize {
+        self.most
+    }
+}
+
 impl Places {
+    pub(crate) fn occupancy(&self) -> Occupancy {
+        Occupancy::new(Arc::clone(&self.all), self.most)
+    }
+
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -12,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::connection::{Connections, Peer};
 use crate::crowd::{Crowd, Member};
-use crate::limits::{ACCEPT_PAUSE_MS, CROWD_LOOK_MS};
+use crate::limits::{ACCEPT_PAUSE_MS, CROWD_LOOK_MS, UNSENT_BYTES_MAX};
 use crate::rate::Client;
 use crate::seat::{Seat, Seats};
 use crate::{Service, Tls};
@@ -66,7 +67,7 @@ pub async fn serve(
     let begun = service.shutdown();
     let mut open = Open {
         tasks: JoinSet::new(),
-        places: Arc::new(Semaphore::new(service.settings().connections_max)),
+        places: service.connection_places(),
         seats: Seats::new(service.settings().connections_per_address_max),
         crowd: Crowd::default(),
         connections: service.connections(),
@@ -186,7 +187,21 @@ fn prepare(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection that waits to fill its packets");
     }
+    limit_unsent(stream);
 }
+
+/// Has the kernel take no more of an answer than is sent soon: whoever does not read would have it keep megabytes, which were read, written
+/// as JSON and copied for nobody.
+#[cfg(target_os = "linux")]
+fn limit_unsent(stream: &TcpStream) {
+    let limited = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    if let Err(error) = limited {
+        tracing::debug!(%error, "a connection whose answers the kernel may keep");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_unsent(_: &TcpStream) {}
 
 /// Whether an error is that of a connection which ended before it was taken.
 fn is_of_one(error: &io::Error) -> bool {

@@ -19,9 +19,10 @@ use crate::intake::Intake;
 use crate::limits::BACKUPS_MAX;
 use crate::metric::{Metrics, Source};
 use crate::rate::Rate;
+use crate::read::Patient;
 use crate::request_id::RequestIds;
 use crate::room::Room;
-use crate::seat::Places;
+use crate::seat::{Occupancy, Places};
 use crate::token::TokenFile;
 use crate::total::KnownTotals;
 use crate::trace::TraceIds;
@@ -43,7 +44,9 @@ pub(crate) struct Shared {
     pub(crate) checks: Arc<Semaphore>,
     /// A place for what takes long or goes on and on, and for one that asked for much: long pages, totals, batches of feeds, and what is
     /// decompressed. There are fewer than processors, so that those who ask for little do not wait for those who ask for much.
-    pub(crate) patient: Arc<Semaphore>,
+    pub(crate) patient: Patient,
+    /// A place for each connection to [`serve`](crate::serve).
+    pub(crate) connections: Arc<Semaphore>,
     /// A place for each upload that goes on.
     pub(crate) uploads: Places,
     /// A place for each feed that is open.
@@ -92,10 +95,23 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
     let (intake, thread) =
         Intake::start(Arc::clone(&database), queue, runtime).map_err(StartError::Thread)?;
     let bodies = Bodies::new(settings);
+    let connections = Arc::new(Semaphore::new(settings.connections_max));
+    let uploads = Places::new(settings.uploads_max);
+    let feeds = Places::new(settings.feeds_max);
+    let most = settings.connections_max;
+    let places = vec![
+        (
+            "connections",
+            Occupancy::new(Arc::clone(&connections), most),
+        ),
+        ("uploads", uploads.occupancy()),
+        ("feeds", feeds.occupancy()),
+    ];
     let metrics = Arc::new(Metrics::new(Source {
         database: Arc::clone(&database),
         intake: intake.clone(),
         bodies: bodies.clone(),
+        places,
     }));
     let shared = Arc::new(Shared {
         database,
@@ -107,9 +123,10 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         rate: Rate::new(settings.requests_per_second_max),
         reads: Arc::new(Semaphore::new(settings.reads_max)),
         checks: Arc::new(Semaphore::new(processors)),
-        patient: Arc::new(Semaphore::new(processors.div_ceil(2))),
-        uploads: Places::new(settings.uploads_max),
-        feeds: Places::new(settings.feeds_max),
+        patient: Patient::start(processors.div_ceil(2)).map_err(StartError::Thread)?,
+        connections,
+        uploads,
+        feeds,
         backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         retries: Arc::new(Semaphore::new(1)),
         bodies,
@@ -149,6 +166,11 @@ impl Service {
     /// [`serve`](crate::serve) does so for an address that is not loopback.
     pub fn require_tokens(&self) {
         self.shared.gate.close();
+    }
+
+    /// The places of the connections of a server.
+    pub(crate) fn connection_places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.shared.connections)
     }
 
     /// What the connections of a server share.

@@ -12,6 +12,7 @@ use super::sheet::Sheet;
 use crate::held::Bodies;
 use crate::intake::Intake;
 use crate::limits::SYNC_SECONDS_MAX;
+use crate::seat::Occupancy;
 
 /// Nanoseconds of a second.
 const NS: f64 = 1e9;
@@ -23,6 +24,8 @@ pub(crate) struct Source {
     pub(crate) intake: Intake,
     /// What bodies take.
     pub(crate) bodies: Bodies,
+    /// What is counted and bounded, by its name.
+    pub(crate) places: Vec<(&'static str, Occupancy)>,
 }
 
 /// A source together with what the server counts of records.
@@ -117,7 +120,27 @@ impl Counting {
                 "Bytes of bodies that may be held; who comes then waits",
             ),
             source.bodies.bytes_max() as u64,
-        )
+        )?;
+        self.places(sheet)
+    }
+
+    fn places(&self, sheet: &mut Sheet<'_>) -> Result {
+        let of_each = |count: fn(&Occupancy) -> usize| -> Vec<(&str, u64)> {
+            let places = self.source.places.iter();
+            places
+                .map(|(of, places)| (*of, count(places) as u64))
+                .collect()
+        };
+        let head = (
+            "http_places_taken",
+            "Connections, uploads and feeds that go on",
+        );
+        sheet.gauges(head, "of", &of_each(Occupancy::taken))?;
+        let head = (
+            "http_places",
+            "Connections, uploads and feeds that may go on at the same time",
+        );
+        sheet.gauges(head, "of", &of_each(Occupancy::most))
     }
 
     fn submitted(&self, sheet: &mut Sheet<'_>, seen: &Observations) -> Result {

@@ -60,7 +60,7 @@ fn take(places: &Arc<Semaphore>) -> tokio::sync::OwnedSemaphorePermit {
 #[tokio::test]
 async fn who_asks_for_little_does_not_wait_for_those_who_ask_for_much() {
     let one = One::new();
-    let _taken = take(&one.service.shared().patient);
+    let _taken = take(&one.service.shared().patient.places);
     for path in ["/v1/subjects", "/v1/subjects?limit=100", "/v1/stats"] {
         assert_eq!(one.get(path).await.status(), 200, "{path}");
     }
@@ -72,7 +72,7 @@ async fn who_asks_for_little_does_not_wait_for_those_who_ask_for_much() {
 async fn readiness_waits_for_nobody_who_reads() {
     let one = One::new();
     let shared = one.service.shared();
-    let _taken = [&shared.reads, &shared.patient, &shared.scrapes].map(take);
+    let _taken = [&shared.reads, &shared.patient.places, &shared.scrapes].map(take);
     assert_eq!(one.get("/healthz/ready").await.status(), 200);
 }
 

@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures_util::StreamExt as _;
 use futures_util::future::ready;
 use futures_util::stream::{once, pending};
 use serde_json::{Value, json};
+use stemedb_server::Settings;
 use tokio::task::yield_now;
+use tokio::time::sleep;
+use tower::ServiceExt as _;
 
 use crate::exposition::{Exposition, Kind};
 use crate::support::{Home, ask, claim, post, request};
@@ -113,6 +117,26 @@ async fn what_happens_in_an_upload_counts_as_it_does_in_single_requests() {
     let problems = |code| seen.value("stemedb_http_problems_total", &[("code", code)]);
     assert_eq!(problems("invalid_encoding"), 1);
     assert_eq!(problems("invalid_record"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_are_counted_while_they_are_taken() {
+    let mut settings = Settings::default();
+    settings.feeds_max = 7;
+    let home = Home::with(&settings);
+    let places = async |name, of| scrape(&home).await.value(name, &[("of", of)]);
+    let taken = async |of| places("stemedb_http_places_taken", of).await;
+    assert_eq!(places("stemedb_http_places", "feeds").await, 7);
+    assert_eq!([taken("feeds").await, taken("uploads").await], [0, 0]);
+    let router = home.service.router();
+    let feed = router.oneshot(request("GET", "/v1/changes", &[], "")).await;
+    assert_eq!([taken("feeds").await, taken("uploads").await], [1, 0]);
+    drop(feed);
+    let mut looks = 0..1000;
+    while taken("feeds").await > 0 {
+        looks.next().expect("its place is free again");
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stemedb::Database;
+use stemedb::{Database, Record};
 use stemedb_server::Settings;
 use stemedb_server::wire::{Code, Receipt, Receipts, Status, StoredRecord};
 
@@ -182,6 +182,43 @@ async fn a_record_that_the_client_has_is_not_sent_again() {
     let unknown = format!("/v1/records/{}", "0".repeat(64));
     let unknown = home.get_with(&unknown, &[("if-none-match", "*")]).await;
     unknown.problem(Code::RecordNotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_that_come_at_once_is_told_of_its_own_records() {
+    let home = Home::new();
+    let writers = (0..128).map(|writer: u64| {
+        let router = home.service.router();
+        tokio::spawn(async move {
+            // From one to four records, as an array where there are several.
+            let records: Vec<_> = (0..=writer % 4)
+                .map(|number| claim("s", "p", 10 * writer + number))
+                .collect();
+            let ids = records.iter().map(|record| {
+                let record = Record::from_json_of("assertion", record.to_string().as_bytes());
+                record.unwrap().verify().unwrap().to_string()
+            });
+            let ids: Vec<_> = ids.collect();
+            let body = match records.as_slice() {
+                [one] => one.clone(),
+                many => json!(many),
+            };
+            let answer = ask(router, post("/v1/assertions", body)).await.ok(201);
+            let told = match ids.len() {
+                1 => vec![serde_json::from_str(&answer.text).unwrap()],
+                _ => {
+                    serde_json::from_str::<Receipts>(&answer.text)
+                        .unwrap()
+                        .results
+                }
+            };
+            let told: Vec<_> = told.iter().map(|it: &Receipt| it.id.to_string()).collect();
+            assert_eq!(told, ids);
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

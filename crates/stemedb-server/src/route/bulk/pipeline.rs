@@ -314,7 +314,7 @@ impl Reading<'_> {
         let is_costly = cutter.is_costly();
         let work = move || (cutter.step(), cutter);
         let (step, cutter) = if is_costly {
-            block(&self.shared.patient, move || Ok(work())).await?
+            block(&self.shared.patient.places, move || Ok(work())).await?
         } else {
             work()
         };

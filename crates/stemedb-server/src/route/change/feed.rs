@@ -162,7 +162,7 @@ impl Feed {
             Ok(((upto, applied), (text, is_last, changes)))
         };
         // Feeds that begin far behind have much to do at once: reads and writes go before.
-        let (stands, read) = block(&self.shared.patient, read).await?;
+        let (stands, read) = block(&self.shared.patient.places, read).await?;
         (self.upto, self.applied) = stands;
         self.upto = until.map_or(self.upto, |until| self.upto.min(until));
         Ok(read)
