@@ -94,6 +94,10 @@ impl Connections {
         let mut begun = pin!(self.shutdown.begun());
         let (mut is_ending, mut woken) = (false, None::<Waker>);
         let ended = poll_fn(|cx| {
+            // What has come is read before the end is looked at, so that it is told of it.
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(ended);
+            }
             // All connections wait for the one end, behind one lock: each asks for it once, as long as the same task is to be woken.
             let is_known = woken.as_ref().is_some_and(|it| it.will_wake(cx.waker()));
             if !is_ending && (!is_known || self.shutdown.has_begun()) {
@@ -101,9 +105,10 @@ impl Connections {
                 if begun.as_mut().poll(cx).is_ready() {
                     is_ending = true;
                     connection.as_mut().graceful_shutdown();
+                    return connection.as_mut().poll(cx);
                 }
             }
-            connection.as_mut().poll(cx)
+            Poll::Pending
         });
         let ended = ended.await;
         if let Err(error) = ended {

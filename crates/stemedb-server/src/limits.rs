@@ -76,7 +76,9 @@ pub(crate) const DRAIN_SECONDS: u64 = 2;
 
 /// Pieces of a stream that wait for the client.
 pub(crate) const PIECES_WAITING_MAX: usize = 2;
-/// Bytes of an answer that the kernel takes before they can be sent. What is on its way comes besides.
+/// Bytes of an answer that the kernel takes before they can be sent. What is on its way comes besides, and the rest of an answer waits in
+/// memory that is counted.
+#[cfg(target_os = "linux")]
 pub(crate) const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 
 /// Milliseconds between two looks of a feed that has given all there was.

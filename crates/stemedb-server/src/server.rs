@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -13,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::connection::{Connections, Peer};
 use crate::crowd::{Crowd, Member};
-use crate::limits::{ACCEPT_PAUSE_MS, CROWD_LOOK_MS, UNSENT_BYTES_MAX};
+use crate::limits::{ACCEPT_PAUSE_MS, CROWD_LOOK_MS};
 use crate::rate::Client;
 use crate::seat::{Seat, Seats};
 use crate::{Service, Tls};
@@ -194,7 +193,8 @@ fn prepare(stream: &TcpStream) {
 /// as JSON and copied for nobody.
 #[cfg(target_os = "linux")]
 fn limit_unsent(stream: &TcpStream) {
-    let limited = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    let most = crate::limits::UNSENT_BYTES_MAX;
+    let limited = socket2::SockRef::from(stream).set_tcp_notsent_lowat(most);
     if let Err(error) = limited {
         tracing::debug!(%error, "a connection whose answers the kernel may keep");
     }

@@ -204,6 +204,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
             if self.writing.is_running() {
                 self.allowance.stop(Instant::now());
                 self.writing.stop();
+                // The time of what comes next begins when reading is tried again, for which there may be no other reason.
+                cx.waker().wake_by_ref();
             }
             self.allowance.earn(written.as_ref().map_or(0, taken));
             return Poll::Ready(written);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use stemedb_server::Settings;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWriteExt as _, duplex};
 use tokio::time::{Instant, pause, sleep, timeout};
 
 use crate::support::Home;
@@ -363,6 +363,23 @@ async fn the_end_closes_what_is_idle_and_breaks_off_what_takes_too_long() {
     running.end().await;
     assert_eq!(idle.rest().await, "");
     assert_eq!(half.rest().await, "");
+}
+
+#[tokio::test]
+async fn what_came_before_the_end_is_told_of_it() {
+    let home = Home::new();
+    let (client, server) = duplex(10_000);
+    let mut wire = Wire(client);
+    wire.send("GET /v1/stats HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    home.service.shutdown().begin();
+    let client = async {
+        let (head, body) = wire.next().await;
+        assert_eq!(status(&head), 503);
+        assert!(body.contains(r#""code":"shutting_down""#), "{body}");
+        assert_eq!(wire.rest().await, "");
+    };
+    tokio::join!(home.service.answer(server), client);
 }
 
 #[tokio::test(flavor = "multi_thread")]

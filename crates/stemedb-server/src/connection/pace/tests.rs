@@ -1,12 +1,18 @@
 use std::future::poll_fn;
-use std::io::IoSlice;
+use std::io::{ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, DuplexStream, ReadBuf,
+    duplex,
+};
 use tokio::sync::Semaphore;
+use tokio::time::advance;
 
 use super::{JOINED_BYTES_MAX, Pace, Paced, Patience};
 use crate::crowd::Standing;
@@ -77,4 +83,48 @@ async fn pieces_are_sent_one_behind_the_other_short_or_long() {
         // What is short is sent whole.
         assert!(whole.len() > JOINED_BYTES_MAX || sent == whole.len());
     }
+}
+
+/// How often a task was woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// hyper tries to read behind an answer once, which may still wait to be taken then.
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_an_answer_late_is_waited_for_no_longer_than_others() {
+    let (mut client, server) = duplex(10);
+    let second = Duration::from_secs(1);
+    let patience = Patience {
+        head: second,
+        idle: second,
+        write: second,
+        bytes_per_second_min: 0,
+    };
+    let pace = Pace::new(Standing::new());
+    drop(pace.begin(false));
+    let mut server = Paced::new(server, pace, (patience, Arc::new(Semaphore::new(1))));
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let cx = &mut Context::from_waker(&waker);
+    let mut buffer = [0; 10];
+    for is_taken in [true, false] {
+        let written = Pin::new(&mut server).poll_write(cx, &[0; 10]);
+        assert_eq!(written.is_ready(), is_taken);
+    }
+    // At the last moment, so that the end of that time wakes nobody any more.
+    advance(second).await;
+    client.read_exact(&mut buffer).await.unwrap();
+    wakes.0.store(0, Ordering::SeqCst);
+    let read = Pin::new(&mut server).poll_read(cx, &mut ReadBuf::new(&mut buffer));
+    assert!(read.is_pending());
+    assert!(Pin::new(&mut server).poll_write(cx, &[0; 10]).is_ready());
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    let silent = poll_fn(|cx| Pin::new(&mut server).poll_read(cx, &mut ReadBuf::new(&mut buffer)));
+    assert_eq!(silent.await.unwrap_err().kind(), ErrorKind::TimedOut);
 }
