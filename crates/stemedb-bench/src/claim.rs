@@ -40,9 +40,10 @@ pub(crate) fn mix(number: u64) -> u64 {
 
 impl Generator {
     /// For so many records: one subject for ten of them.
-    pub(crate) fn new(records: u64) -> Self {
+    pub(crate) const fn new(records: u64) -> Self {
+        let subjects = records / 10;
         Self {
-            subjects: (records / 10).max(1),
+            subjects: if subjects == 0 { 1 } else { subjects },
         }
     }
 

@@ -38,12 +38,14 @@ const CALIBRATION: Duration = Duration::from_secs(5);
 const PART: f64 = 0.2;
 /// How often the server is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// Records that are written at once before it begins.
+const RECORDS_AT_ONCE: u64 = 1000;
 /// Votes on the claim whose totals are asked for.
 const VOTES: u32 = 5000;
 /// Votes that are posted at once.
 const VOTES_AT_ONCE: usize = 1000;
 /// How much longer than its phases all of it may take until the server is told to end.
-const GRACE: Duration = Duration::from_mins(3);
+const GRACE: Duration = Duration::from_mins(5);
 /// How long the server may take to end.
 const END: Duration = Duration::from_mins(1);
 
@@ -63,6 +65,9 @@ pub(crate) struct Options {
     /// How long it goes on.
     #[arg(long, default_value_t = 30)]
     minutes: u32,
+    /// Records that are stored before it begins: a store that is not new, so that what grows is told from what fills.
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u64,
     /// How long each phase is, without bad clients and with them in turn.
     #[arg(long, default_value_t = 60)]
     phase_seconds: u32,
@@ -157,9 +162,17 @@ struct Observed {
 }
 
 async fn observe(options: &Options, server: &Started) -> Result<Observed> {
-    let before = Arc::new(Log::new(options.phases(), 0));
-    let time = if options.quick { LOOK } else { CALIBRATION };
-    let (rate_max, mut acknowledged) = good::calibrate(&before, server.address, time).await?;
+    let (records, time) = if options.quick {
+        (RECORDS_AT_ONCE, LOOK)
+    } else {
+        (options.records, CALIBRATION)
+    };
+    tell(format_args!("storing {records} records"));
+    let mut acknowledged = fill(server, records).await?;
+    let stored = acknowledged.last().map_or(0, |(sequence, _)| *sequence);
+    let before = Arc::new(Log::new(options.phases(), records));
+    let (rate_max, more) = good::calibrate(&before, server.address, time).await?;
+    acknowledged.extend(more);
     let rate = (rate_max * PART).min(options.rate_max);
     tell(format_args!(
         "writers that never wait: {rate_max:.0} records/s; from now on {rate:.0}"
@@ -173,7 +186,7 @@ async fn observe(options: &Options, server: &Started) -> Result<Observed> {
         bombs,
         votes,
     });
-    let good = Good::begin(&log, server.address, rate);
+    let good = Good::begin(&log, server.address, (rate, stored));
     let minutes = go_through(&arms, server.process.id(), &options.only).await;
     log.end();
     let (more, fed) = good.end().await?;
@@ -220,6 +233,26 @@ async fn go_through(arms: &Arc<Arms>, server: u32, only: &[String]) -> Result<Ve
         minutes.push(minute);
     }
     Ok(minutes)
+}
+
+/// Stores the first records, many at a time.
+async fn fill(server: &Started, records: u64) -> Result<Vec<Acknowledged>> {
+    let mut client = client::Client::new(server.address, std::net::Ipv4Addr::LOCALHOST);
+    let mut acknowledged = Vec::new();
+    let mut first = 0;
+    while first < records {
+        let numbers = first..records.min(first + RECORDS_AT_ONCE);
+        first = numbers.end;
+        let some = numbers.map(|number| good::GENERATOR.record(number));
+        let some = some.collect::<std::result::Result<Vec<_>, _>>();
+        let some = some.doing("make records")?;
+        let json = some.iter().map(Record::to_json).collect::<Vec<_>>();
+        let body = format!("[{}]", json.join(","));
+        let request = client::post("/v1/assertions", body.as_bytes());
+        let answer = client.ask(&request).await.doing("write to our server")?;
+        acknowledged.extend(good::receipts(&answer.body, &some)?);
+    }
+    Ok(acknowledged)
 }
 
 /// Stores a claim and many votes on it; gives the path under which they are read.

@@ -14,6 +14,7 @@ use serde::{
 use serde_json::value::RawValue;
 use stemedb::{Prepared, Record};
 
+use crate::courtesy::let_others_run;
 use crate::held::Held;
 use crate::inlet::Inlet;
 use crate::limits::{ARRAY_RECORDS_MAX, BODY_BYTES_RESERVED, ERRORS_LISTED_MAX};
@@ -128,6 +129,7 @@ pub(crate) fn prepare(body: &[u8], type_name: &'static str) -> Result<Records, P
     let (form, texts) = split(body)?;
     let (mut places, mut records, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (index, text) in texts.iter().enumerate() {
+        let_others_run();
         match read(text.get().as_bytes(), type_name) {
             Ok(record) => {
                 places.push(index);

@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::crowd::Standing;
@@ -30,7 +28,7 @@ use crate::{Settings, Shutdown};
 
 mod pace;
 
-use pace::{Busy, Pace, Paced, Patience};
+use pace::{Busy, Lingering, Pace, Paced, Patience};
 
 /// Whose request it is. A request that came without a connection has no peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +40,7 @@ pub(crate) struct Connections {
     router: Router,
     shutdown: Shutdown,
     patience: Patience,
-    /// A place for each connection that is read although it has ended.
-    lingering: Arc<Semaphore>,
+    lingering: Lingering,
 }
 
 impl Connections {
@@ -58,7 +55,7 @@ impl Connections {
             router,
             shutdown,
             patience,
-            lingering: Arc::new(Semaphore::new(LINGERING_MAX)),
+            lingering: Lingering::new(LINGERING_MAX),
         }
     }
 

@@ -53,6 +53,7 @@ mod allowance;
 mod auth;
 mod body;
 mod connection;
+mod courtesy;
 mod crowd;
 mod guard;
 mod held;

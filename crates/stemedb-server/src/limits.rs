@@ -46,7 +46,7 @@ pub(crate) const CHUNK_BYTES: usize = 512 << 10;
 /// Lines that are checked and submitted together at most.
 pub(crate) const CHUNK: ChunkLimit = ChunkLimit {
     bytes: CHUNK_BYTES,
-    lines: 8192,
+    lines: 2048,
 };
 
 /// Results of an upload that are written where they come in, without the way to another thread.
@@ -147,11 +147,11 @@ pub(crate) const LINGER_SECONDS_MAX: u64 = 2;
 /// Bytes that are read so.
 pub(crate) const LINGER_BYTES_MAX: usize = 16 << 20;
 
-/// Bytes of these that are read at once, before a pause.
+/// Bytes of these that are read at once, before a pause. With the pause that is 16 MiB/s, for all such connections together.
 pub(crate) const LINGER_BURST_BYTES: usize = 64 << 10;
 
-/// Milliseconds of that pause.
-pub(crate) const LINGER_PAUSE_MS: u64 = 5;
+/// Milliseconds of that pause, for each connection that is read so: two wait for twice as long.
+pub(crate) const LINGER_PAUSE_MS: u64 = 4;
 
 /// Connections that are read so at the same time; others are closed at once, and may lose their last answer.
 pub(crate) const LINGERING_MAX: usize = 64;
@@ -159,7 +159,10 @@ pub(crate) const LINGERING_MAX: usize = 64;
 /// How nice a thread is that does what may take long, from 0 to 19: at 10 it gets a tenth of a processor that others want as well.
 pub(crate) const PATIENT_NICENESS: i32 = 10;
 
-// All of them are read in the time that there is.
+/// Microseconds that work on a thread goes on before it lets others run.
+pub(crate) const COURTESY_MICROS: u64 = 100;
+
+// The only one that is read is read whole in the time that there is.
 const _: () = assert!(
     LINGER_BYTES_MAX as u64 / LINGER_BURST_BYTES as u64 * LINGER_PAUSE_MS
         <= LINGER_SECONDS_MAX * 1000

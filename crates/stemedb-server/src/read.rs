@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::Span;
 
+use crate::courtesy::{in_turns, let_others_run};
 use crate::limits::{APPLIED_POLL_MS, PATIENT_NICENESS};
 use crate::problem::{Asked, Problem};
 use crate::query::At;
@@ -49,9 +50,14 @@ impl Shared {
         let shared = Arc::clone(self);
         let waiting = Waiting::default();
         let given_up = Arc::clone(&waiting.given_up);
+        let is_given_up = move || {
+            let_others_run();
+            // Ordering: nothing else is told by it.
+            given_up.load(Ordering::Relaxed)
+        };
         let read = move || {
             let view = shared.database.view();
-            let view = view.map(|view| view.until(given_up));
+            let view = view.map(|view| view.until(is_given_up));
             let view = view.and_then(|view| match at.as_of {
                 Some(sequence) => view.as_of(sequence),
                 None => Ok(view),
@@ -162,7 +168,7 @@ impl Patient {
         self.threads.spawn(move || {
             let _place = place;
             // Whoever stopped waiting gets no answer.
-            drop(answer.send(span.in_scope(work)));
+            drop(answer.send(in_turns(|| span.in_scope(work))));
         });
         answered.await.unwrap_or_else(|error| unanswered(&error))
     }

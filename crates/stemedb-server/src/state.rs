@@ -40,7 +40,8 @@ pub(crate) struct Shared {
     pub(crate) rate: Rate,
     /// A place for each read that goes on.
     pub(crate) reads: Arc<Semaphore>,
-    /// A place for each large body that is checked, which is work for the processor alone.
+    /// A place for each large body that is checked, which is work for the processor alone: for half of the processors, so that single
+    /// claims find one.
     pub(crate) checks: Arc<Semaphore>,
     /// A place for what takes long or goes on and on, and for one that asked for much: long pages, totals, batches of feeds, and what is
     /// decompressed. There are fewer than processors, so that those who ask for little do not wait for those who ask for much.
@@ -122,7 +123,7 @@ pub fn service(database: Arc<Database>, settings: &Settings) -> Result<Service, 
         gate,
         rate: Rate::new(settings.requests_per_second_max),
         reads: Arc::new(Semaphore::new(settings.reads_max)),
-        checks: Arc::new(Semaphore::new(processors)),
+        checks: Arc::new(Semaphore::new(processors.div_ceil(2))),
         patient: Patient::start(processors.div_ceil(2)).map_err(StartError::Thread)?,
         connections,
         uploads,

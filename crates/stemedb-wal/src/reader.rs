@@ -89,6 +89,7 @@ impl JournalReader {
             passed_bytes: 0,
         };
         reader.begin(info.number)?;
+        reader.jump(start);
         reader.seek(start).or_else(|error| match error {
             Error::Corruption(_) => {
                 reader.begin(info.number)?;
@@ -124,6 +125,27 @@ impl JournalReader {
         self.file = None;
         self.passed_bytes = passed_bytes;
         Ok(())
+    }
+
+    /// Goes to the last group in memory that does not lie behind the start, if there is one: a segment may hold a great many before it.
+    fn jump(&mut self, start: Start) {
+        let progress = self.shared.progress();
+        let Some(group) = progress.recent_before(start) else {
+            return;
+        };
+        let (place, header) = (group.place(), *group.header());
+        let before = progress.segments.iter();
+        let before = before.filter(|info| info.number < place.segment);
+        let passed_bytes = before.map(|info| info.group_bytes).sum::<u64>();
+        drop(progress);
+        self.chain = ChainEnd {
+            next_group: header.number,
+            next_sequence: header.first_sequence,
+            hash: header.previous,
+        };
+        self.hash_is_known = true;
+        self.step_to(place);
+        self.passed_bytes = passed_bytes + (place.offset - HEADER_BYTES);
     }
 
     /// Passes over groups by their headers alone; the group that is read next is checked in full.

@@ -10,7 +10,9 @@ use crate::meters::GroupMeters;
 use crate::queue::{Gate, Offer, Part, Queue, Request};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sync_times::SyncTimes;
-use crate::{AppendError, Durability, Group, GroupHash, JournalId, Mark, Options, SegmentInfo};
+use crate::{
+    AppendError, Durability, Group, GroupHash, JournalId, Mark, Options, SegmentInfo, Start,
+};
 
 /// What an append is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,6 +303,16 @@ impl Progress {
         let first = self.recent.front()?.number();
         let index = usize::try_from(number.checked_sub(first)?).ok()?;
         self.recent.get(index).cloned()
+    }
+
+    /// The last group in memory that does not lie behind the place where a reader is to begin.
+    pub(crate) fn recent_before(&self, start: Start) -> Option<&Group> {
+        let behind = self.recent.partition_point(|group| match start {
+            Start::Beginning => group.number() <= 1,
+            Start::AfterGroup(number) => group.number() <= number.saturating_add(1),
+            Start::AtSequence(sequence) => group.header().first_sequence <= sequence,
+        });
+        self.recent.get(behind.checked_sub(1)?)
     }
 
     /// Bytes that the consumer has not consumed.

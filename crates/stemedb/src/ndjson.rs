@@ -93,15 +93,24 @@ impl Chunk {
     /// line does that is no record: as an error of the kind [`Invalid`](crate::ErrorKind::Invalid).
     #[must_use]
     pub fn prepare(&self) -> Vec<(u64, Result<Prepared>)> {
+        self.prepare_or(|| ())
+    }
+
+    /// The same, and `refuse` is called at each line that is no record: nothing else holds back whoever sends many of those.
+    #[must_use]
+    pub fn prepare_or(&self, mut refuse: impl FnMut()) -> Vec<(u64, Result<Prepared>)> {
         if self.content == Content::TooLong {
+            refuse();
             return vec![(self.first_line, Err(Cause::LineTooLong.into()))];
         }
-        let read = |line: &[u8]| {
+        let mut read = |line: &[u8]| {
             // The last line of a chunk is kept before it is known how long it is.
-            if line.len() > LINE_BYTES_MAX {
-                return Err(crate::Error::from(Cause::LineTooLong));
-            }
-            Ok(Record::from_json(line)?)
+            let record = if line.len() > LINE_BYTES_MAX {
+                Err(crate::Error::from(Cause::LineTooLong))
+            } else {
+                Record::from_json(line).map_err(Into::into)
+            };
+            record.inspect_err(|_| refuse())
         };
         let numbers = self.lines().map(|(number, _)| number);
         let records = Prepared::all(self.lines().map(|(_, line)| read(line)));

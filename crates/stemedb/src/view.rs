@@ -1,9 +1,9 @@
 //! Reading: a consistent view of the store.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{self, AtomicBool};
 
 use stemedb_core::{Predicate, Record, RecordId, Sequence, Subject};
 use stemedb_ingest::{Quarantined, RecordType, deserialize, identity_key};
@@ -74,7 +74,17 @@ pub struct Counts {
 pub struct View {
     snapshot: Arc<dyn Snapshot>,
     as_of: Option<Sequence>,
-    given_up: Option<Arc<AtomicBool>>,
+    until: Option<Until>,
+}
+
+/// Whether whoever asked has given it up.
+#[derive(Clone)]
+struct Until(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Until")
+    }
 }
 
 impl View {
@@ -82,16 +92,18 @@ impl View {
         Self {
             snapshot,
             as_of: None,
-            given_up: None,
+            until: None,
         }
     }
 
-    /// The same view for whoever may lose interest: once `given_up` is true, its reads end with an error of the kind
+    /// The same view for whoever may lose interest: once `is_given_up` says so, its reads end with an error of the kind
     /// [`GivenUp`](crate::ErrorKind::GivenUp), and so do its listings wherever they are, after which they are over.
+    ///
+    /// It is asked before each entry, by the thread that reads, which may also let others run there.
     #[must_use]
-    pub fn until(self, given_up: Arc<AtomicBool>) -> Self {
+    pub fn until(self, is_given_up: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self {
-            given_up: Some(given_up),
+            until: Some(Until(Arc::new(is_given_up))),
             ..self
         }
     }
@@ -99,9 +111,7 @@ impl View {
     /// Whether whoever asked has given it up.
     #[must_use]
     pub fn is_given_up(&self) -> bool {
-        // Ordering: nothing else is told by it.
-        let is_true = |flag: &Arc<AtomicBool>| flag.load(atomic::Ordering::Relaxed);
-        self.given_up.as_ref().is_some_and(is_true)
+        self.until.as_ref().is_some_and(|until| (until.0)())
     }
 
     /// The same view, showing only what had arrived by `sequence`; counts stay those of the whole.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use stemedb::RecordId;
+use stemedb::{Record, RecordId};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -27,8 +27,8 @@ const READ_EVERY: Duration = Duration::from_millis(40);
 const NEWCOMER_EVERY: Duration = Duration::from_millis(500);
 /// Before somebody tries again.
 const PAUSE: Duration = Duration::from_millis(20);
-/// For how many records subjects are made.
-const RECORDS: u64 = 1_000_000;
+/// What makes the records.
+pub(super) const GENERATOR: Generator = Generator::new(1_000_000);
 
 /// A record that was acknowledged.
 pub(super) type Acknowledged = (u64, RecordId);
@@ -42,6 +42,8 @@ fn own(number: u32) -> Ipv4Addr {
 /// What the feed gave.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 pub(super) struct Fed {
+    /// Behind which sequence it began.
+    pub(super) since: u64,
     /// The last sequence.
     pub(super) last: u64,
     pub(super) records: u64,
@@ -89,8 +91,8 @@ pub(super) struct Good {
 }
 
 impl Good {
-    /// Lets them begin: so many records a second are written.
-    pub(super) fn begin(log: &Arc<Log>, server: SocketAddr, rate: f64) -> Self {
+    /// Lets them begin: so many records a second are written, and those behind a sequence are followed.
+    pub(super) fn begin(log: &Arc<Log>, server: SocketAddr, (rate, since): (f64, u64)) -> Self {
         let (mut writers, mut others) = (JoinSet::new(), JoinSet::new());
         let every = Duration::from_secs_f64(1.0 / rate.max(1.0));
         for number in 0..WRITERS {
@@ -108,7 +110,8 @@ impl Good {
         }
         let newcomer = Client::new(server, own(WRITERS + READERS));
         others.spawn(come_anew(Arc::clone(log), newcomer));
-        let feed = follow(Arc::clone(log), server, own(WRITERS + READERS + 1));
+        let feed = own(WRITERS + READERS + 1);
+        let feed = follow(Arc::clone(log), (server, feed), since);
         Self {
             writers,
             others,
@@ -142,7 +145,6 @@ impl Pace {
 struct Writer {
     log: Arc<Log>,
     client: Client,
-    generator: Generator,
     acknowledged: Vec<Acknowledged>,
 }
 
@@ -151,7 +153,6 @@ impl Writer {
         Self {
             log: Arc::clone(log),
             client: Client::new(server, own(number)),
-            generator: Generator::new(RECORDS),
             acknowledged: Vec::new(),
         }
     }
@@ -171,7 +172,7 @@ impl Writer {
 
     /// Posts one record until it is acknowledged.
     async fn write(&mut self) -> Result<()> {
-        let record = self.generator.record(self.log.number());
+        let record = GENERATOR.record(self.log.number());
         let record = record.doing("make a record")?;
         let id = record.id().doing("name a record")?;
         let request = post("/v1/assertions", record.to_json().as_bytes());
@@ -210,6 +211,24 @@ fn outcome(answer: &io::Result<Answer>) -> String {
 /// The sequence of a receipt, which must be for this record.
 fn receipt(body: &[u8], id: RecordId) -> Result<u64> {
     let receipt: Value = serde_json::from_slice(body).doing("read a receipt")?;
+    sequence(&receipt, id)
+}
+
+/// What the receipts for these records say, which must be all of them.
+pub(super) fn receipts(body: &[u8], records: &[Record]) -> Result<Vec<Acknowledged>> {
+    let receipts: Value = serde_json::from_slice(body).doing("read receipts")?;
+    let results = receipts.get("results").and_then(Value::as_array);
+    let results = results.filter(|results| results.len() == records.len());
+    let results = results.ok_or_else(|| Failure::new(format!("store records: {receipts}")))?;
+    let pairs = results.iter().zip(records);
+    let acknowledged = pairs.map(|(receipt, record)| {
+        let id = record.id().doing("name a record")?;
+        Ok((sequence(receipt, id)?, id))
+    });
+    acknowledged.collect()
+}
+
+fn sequence(receipt: &Value, id: RecordId) -> Result<u64> {
     let found = receipt.get("id").and_then(Value::as_str);
     if found != Some(id.to_string().as_str()) {
         return Err(Failure::new(format!(
@@ -262,9 +281,13 @@ async fn come_anew(log: Arc<Log>, mut client: Client) {
 }
 
 /// Follows the feed until the log is over and everything has come.
-async fn follow(log: Arc<Log>, server: SocketAddr, own: Ipv4Addr) -> Fed {
+async fn follow(log: Arc<Log>, (server, own): (SocketAddr, Ipv4Addr), since: u64) -> Fed {
     const GRACE: Duration = Duration::from_mins(1);
-    let mut fed = Fed::default();
+    let mut fed = Fed {
+        since,
+        last: since,
+        ..Fed::default()
+    };
     let over = async {
         while !log.is_over() {
             sleep(PAUSE).await;

@@ -91,10 +91,11 @@ impl Lost {
         }
     }
 
-    /// Nothing is: every record has also passed the feed once, in order.
+    /// Nothing is: every record behind where it began has also passed the feed once, in order.
     fn is_none(&self) -> bool {
+        let Fed { since, records, .. } = self.feed;
         let fed =
-            self.feed.out_of_order == 0 && usize::try_from(self.feed.records) == Ok(self.stored);
+            self.feed.out_of_order == 0 && usize::try_from(since + records) == Ok(self.stored);
         self.missing == 0 && self.double == 0 && self.is_sound && fed
     }
 }

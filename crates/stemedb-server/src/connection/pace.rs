@@ -4,7 +4,6 @@
 //! One that waits for its client goes sooner where its place is wanted. While a request is answered silence is its right: the limits of time on requests bound that.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,15 +11,17 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::allowance::Allowance;
 use crate::crowd::{Standing, Wait};
-use crate::limits::{LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGER_SECONDS_MAX};
 
+mod linger;
 #[cfg(test)]
 mod tests;
+
+use linger::Linger;
+pub(super) use linger::Lingering;
 
 /// How long each kind of silence may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,18 +132,13 @@ pub(super) struct Paced<S> {
     writing: Timer,
     allowance: Allowance,
     closing: Option<Linger>,
-    /// A place for each connection that is read although it has ended.
-    lingering: Arc<Semaphore>,
+    lingering: Lingering,
     /// Whether the other side took too long, and gets no more patience.
     is_late: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
-    pub(super) fn new(
-        stream: S,
-        pace: Pace,
-        (patience, lingering): (Patience, Arc<Semaphore>),
-    ) -> Self {
+    pub(super) fn new(stream: S, pace: Pace, (patience, lingering): (Patience, Lingering)) -> Self {
         let rate = patience.bytes_per_second_min;
         let allowance = Allowance::new(patience.write, rate, Instant::now());
         Self {
@@ -298,10 +294,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
             }
         }
         if this.closing.is_none() {
-            let Ok(place) = Arc::clone(&this.lingering).try_acquire_owned() else {
+            let Some(linger) = this.lingering.begin() else {
                 return Poll::Ready(Ok(()));
             };
-            this.closing = Some(Linger::new(place));
+            this.closing = Some(linger);
             this.pace.standing.wait(Wait::Rest, Instant::now());
         }
         if this.pace.standing.poll_leave(cx).is_ready() {
@@ -343,60 +339,6 @@ impl Joined {
 
     fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
-/// The moment for which a connection is read that has ended, bit by bit: whoever sends as fast as it can is not to keep the server busy
-/// with what nobody wants.
-#[derive(Debug)]
-struct Linger {
-    timer: Timer,
-    pause: Timer,
-    bytes_left: usize,
-    /// Of these, what is read before the next pause.
-    burst_left: usize,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Linger {
-    fn new(place: OwnedSemaphorePermit) -> Self {
-        let mut timer = Timer::default();
-        timer.start(Instant::now() + Duration::from_secs(LINGER_SECONDS_MAX));
-        Self {
-            timer,
-            pause: Timer::default(),
-            bytes_left: LINGER_BYTES_MAX,
-            burst_left: LINGER_BURST_BYTES,
-            _place: place,
-        }
-    }
-
-    fn poll<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<()> {
-        let mut thrown_away = [MaybeUninit::uninit(); 8192];
-        if self.timer.poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        while self.bytes_left > 0 {
-            if self.pause.is_running() {
-                ready!(self.pause.poll(cx));
-                self.pause.stop();
-                self.burst_left = LINGER_BURST_BYTES;
-            }
-            let mut buffer = ReadBuf::uninit(&mut thrown_away);
-            match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {
-                    let read = buffer.filled().len();
-                    self.bytes_left = self.bytes_left.saturating_sub(read);
-                    self.burst_left = self.burst_left.saturating_sub(read);
-                }
-                _ => return Poll::Ready(()),
-            }
-            if self.burst_left == 0 {
-                self.pause
-                    .start(Instant::now() + Duration::from_millis(LINGER_PAUSE_MS));
-            }
-        }
-        Poll::Ready(())
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::story::{directory, options, read, segment_count};
 use stemedb_testkit::disk::{Effect, Operation, SimDisk};
+use stemedb_wal::format::SEGMENT_HEADER_BYTES;
 use stemedb_wal::vfs::Vfs;
 use stemedb_wal::{
     Append, AppendError, Durability, Journal, JournalReader, Options, Start, Wake, Writer,
@@ -140,15 +141,45 @@ fn readers_get_the_same_from_memory_and_from_files() {
         for n in 0..100_u8 {
             journal.writer().append(vec![n; 200]).wait().unwrap();
         }
-        [1, 2, 37, 100].map(|sequence| {
-            let mut reader = journal.reader(Start::AtSequence(sequence)).unwrap();
-            let count = 101 - usize::try_from(sequence).unwrap();
-            read_records(&mut reader, count)
-        })
+        assert!(journal.state().segments.len() > 5);
+        (0..=101)
+            .map(|sequence| {
+                let mut readers = [Start::AtSequence(sequence), Start::AfterGroup(sequence)]
+                    .map(|start| journal.reader(start).unwrap());
+                let passed = readers.each_ref().map(JournalReader::passed_bytes);
+                let count = 101 - usize::try_from(sequence.max(1)).unwrap();
+                let records = read_records(&mut readers[0], count);
+                let next = readers.map(|mut reader| {
+                    reader.next_group().unwrap();
+                    reader.passed_bytes()
+                });
+                (passed, next, records)
+            })
+            .collect::<Vec<_>>()
     };
     let (files, memory, both) = (from(0), from(32 << 20), from(4000));
     assert!(files == memory && files == both);
-    assert_eq!(files[2].first().unwrap().0, 37);
+    let (_, _, records) = &files[37];
+    assert_eq!(records.first().unwrap().0, 37);
+}
+
+#[test]
+fn a_reader_that_begins_with_a_recent_group_passes_over_none_before_it() {
+    let disk = disk();
+    let mut journal = open(quiet(&disk));
+    for n in 0..10_u8 {
+        journal.append([n; 100]).unwrap();
+    }
+    // The header of the first group: whoever passes over it is told.
+    let first = disk
+        .files()
+        .into_keys()
+        .find(|path| path.extension().is_some())
+        .unwrap();
+    disk.flip(&first, SEGMENT_HEADER_BYTES, 0xff);
+    let mut reader = journal.reader(Start::AtSequence(5)).unwrap();
+    assert_eq!(read_records(&mut reader, 6)[0].0, 5);
+    journal.close().unwrap();
 }
 
 #[test]

@@ -123,7 +123,12 @@ fn every_line_that_is_not_blank_is_a_record_or_says_why_not() {
     text.extend(b"\n");
     text.extend(&longest);
     let chunks = chunks(&text, usize::MAX);
-    let prepared: Vec<_> = chunks.iter().flat_map(Chunk::prepare).collect();
+    let mut refused = 0;
+    let prepared = chunks
+        .iter()
+        .flat_map(|chunk| chunk.prepare_or(|| refused += 1));
+    let prepared: Vec<_> = prepared.collect();
+    assert_eq!(refused, 3);
     let told: Vec<_> = prepared
         .into_iter()
         .map(|(number, record)| (number, record.map_err(|error| error.to_string()).err()))

@@ -444,7 +444,8 @@ fn what_is_given_up_ends_wherever_it_is() {
     let library = library();
     let given_up = Arc::new(AtomicBool::new(false));
     let view = library.database.view().unwrap();
-    let view = view.until(Arc::clone(&given_up));
+    let is_given_up = Arc::clone(&given_up);
+    let view = view.until(move || is_given_up.load(Ordering::Relaxed));
     let page = Page::default();
     let mut lists: Vec<_> = (0..4)
         .map(|which| stored_listing(&view, which, &page).unwrap())

@@ -11,10 +11,9 @@ use tokio::io::{
     AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, DuplexStream, ReadBuf,
     duplex,
 };
-use tokio::sync::Semaphore;
 use tokio::time::advance;
 
-use super::{JOINED_BYTES_MAX, Pace, Paced, Patience};
+use super::{JOINED_BYTES_MAX, Lingering, Pace, Paced, Patience};
 use crate::crowd::Standing;
 use crate::limits::LINGER_BURST_BYTES;
 
@@ -32,7 +31,7 @@ async fn connection(places: usize) -> (Paced<DuplexStream>, DuplexStream) {
         write: second,
         bytes_per_second_min: 0,
     };
-    let lingering = Arc::new(Semaphore::new(places));
+    let lingering = Lingering::new(places);
     let pace = Pace::new(Standing::new());
     drop(pace.begin(true));
     let server = Paced::new(server, pace, (patience, lingering));
@@ -54,6 +53,19 @@ async fn what_comes_behind_the_last_answer_is_read_bit_by_bit() {
     // Then it goes on, up to where the client ends.
     drop(client);
     shut_down(&mut server).await;
+}
+
+#[tokio::test]
+async fn those_that_are_read_share_one_pace() {
+    let lingering = Lingering::new(3);
+    let one = lingering.begin().unwrap();
+    let alone = lingering.pause();
+    assert!(alone > Duration::ZERO);
+    let two = lingering.begin().unwrap();
+    assert_eq!(lingering.pause(), alone * 2);
+    drop(one);
+    assert_eq!(lingering.pause(), alone);
+    drop(two);
 }
 
 #[tokio::test]
@@ -108,7 +120,7 @@ async fn whoever_takes_an_answer_late_is_waited_for_no_longer_than_others() {
     };
     let pace = Pace::new(Standing::new());
     drop(pace.begin(false));
-    let mut server = Paced::new(server, pace, (patience, Arc::new(Semaphore::new(1))));
+    let mut server = Paced::new(server, pace, (patience, Lingering::new(1)));
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let cx = &mut Context::from_waker(&waker);

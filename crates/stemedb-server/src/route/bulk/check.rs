@@ -1,9 +1,9 @@
 //! From lines to records that were checked, named and verified.
 
-use stemedb::Prepared;
 use stemedb::ndjson::Chunk;
+use stemedb::{Prepared, error_chain};
 
-use stemedb::error_chain;
+use crate::courtesy::let_others_run;
 
 /// A chunk whose lines were read.
 #[derive(Debug)]
@@ -26,16 +26,22 @@ pub(super) struct Line {
 /// Reads and checks the lines of a chunk.
 pub(super) fn check(chunk: &Chunk) -> Checked {
     let mut records = Vec::new();
-    let lines = chunk.prepare().into_iter().map(|(number, record)| {
-        let refusal = match record {
-            Ok(record) => {
-                records.push(record);
-                None
-            }
-            Err(error) => Some(error_chain(&error).into()),
-        };
-        Line { number, refusal }
-    });
+    let lines = chunk
+        .prepare_or(let_others_run)
+        .into_iter()
+        .map(|(number, record)| {
+            let refusal = match record {
+                Ok(record) => {
+                    records.push(record);
+                    None
+                }
+                Err(error) => {
+                    let_others_run();
+                    Some(error_chain(&error).into())
+                }
+            };
+            Line { number, refusal }
+        });
     let lines = lines.collect();
     Checked { lines, records }
 }

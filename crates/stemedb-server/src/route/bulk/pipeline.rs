@@ -1,7 +1,7 @@
 //! The stages of an upload, each of which holds back the one before it.
 //!
-//! One task drives them: it waits, and others work. What is checked runs on the blocking pool, on as many threads as there are
-//! processors for all uploads together. The last stage decides when it is over: what the others do then is dropped.
+//! One task drives them: it waits, and others work. What is checked runs on the blocking pool, on half as many threads as
+//! there are processors for all uploads together. The last stage decides when it is over: what the others do then is dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::check::{Checked, Line, check};
 use super::decode::{Cutter, Step};
 use super::report::{Tally, Unknown, write};
 use crate::auth::Caller;
+use crate::courtesy::in_turns;
 use crate::held::Held;
 use crate::inlet::Inlet;
 use crate::intake::{Awaited, NotTaken};
@@ -171,7 +172,7 @@ impl Upload {
         if is_short {
             work()
         } else {
-            block(&self.shared.checks, work).await
+            block(&self.shared.checks, move || in_turns(work)).await
         }
     }
 
@@ -332,7 +333,7 @@ impl Reading<'_> {
         };
         let checked = spawn_blocking(move || {
             let _place = place;
-            check(&chunk)
+            in_turns(|| check(&chunk))
         });
         let checking = Passed::Chunk(Checking { checked, held });
         self.to_submit.send(checking).await.or(Err(Over))

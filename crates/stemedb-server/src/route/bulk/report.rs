@@ -3,6 +3,7 @@
 use stemedb::{Error, Receipt, Status};
 
 use super::check::Line;
+use crate::courtesy::let_others_run;
 use crate::wire::{BulkEnd, BulkLine, BulkResult, Fate, Problem};
 
 #[cfg(test)]
@@ -63,6 +64,7 @@ impl Tally {
         for line in lines {
             let fate = match line.refusal {
                 Some(detail) => {
+                    let_others_run();
                     self.rejected += 1;
                     Fate::Rejected {
                         detail: detail.into(),

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::filter::Filter;
 use super::form::Form;
 use crate::auth::Caller;
+use crate::courtesy::{in_turns, let_others_run};
 use crate::limits::{FEED_PAUSE_MS, FEED_REST_SECONDS};
 use crate::outlet::{Outlet, Unheard};
 use crate::problem::{Asked, Problem};
@@ -16,6 +17,14 @@ use crate::read::block;
 use crate::state::Shared;
 use crate::token::Scope;
 use crate::wire::{ChangeEnd, Code, Heartbeat};
+
+/// What is read at once: others run between one part and the next.
+const FEED_PART: ChangesLimit = ChangesLimit {
+    records_max: 100,
+    bytes_max: 32 << 10,
+};
+/// Parts that are read before they are sent: no more than a client takes that reads nothing.
+const FEED_PARTS: usize = 2;
 
 /// A feed.
 ///
@@ -145,24 +154,36 @@ impl Feed {
         let (form, filter, until) = (self.form, self.filter.clone(), self.until);
         let is_wanted = move |sequence: u64| until.is_none_or(|until| sequence <= until);
         let read = move || {
-            let batch = changes.next_batch(ChangesLimit::default());
-            let batch = batch.map_err(|error| Problem::of(&error, Asked::Read))?;
-            let is_last = batch.is_last();
-            let ChangesBatch {
-                records,
-                upto,
-                applied,
-            } = batch;
-            let mut text = Vec::new();
-            for stored in records {
-                if is_wanted(stored.sequence.get()) && filter.passes(&stored.record) {
-                    form.record(&mut text, stored.into());
+            let (mut text, mut stands, mut is_last) = (Vec::new(), None, false);
+            for _ in 0..FEED_PARTS {
+                let batch = match changes.next_batch(FEED_PART) {
+                    Ok(batch) => batch,
+                    // What stands before the error is given, and the error next time.
+                    Err(_) if stands.is_some() => break,
+                    Err(error) => return Err(Problem::of(&error, Asked::Read)),
+                };
+                is_last = batch.is_last();
+                let ChangesBatch {
+                    records,
+                    upto,
+                    applied,
+                } = batch;
+                for stored in records {
+                    if is_wanted(stored.sequence.get()) && filter.passes(&stored.record) {
+                        form.record(&mut text, stored.into());
+                    }
                 }
+                stands = Some((upto, applied));
+                if is_last || !is_wanted(upto.saturating_add(1)) {
+                    break;
+                }
+                let_others_run();
             }
-            Ok(((upto, applied), (text, is_last, changes)))
+            let stands = stands.unwrap_or_default();
+            Ok((stands, (text, is_last, changes)))
         };
         // Feeds that begin far behind have much to do at once: reads and writes go before.
-        let (stands, read) = block(&self.shared.patient.places, read).await?;
+        let (stands, read) = block(&self.shared.patient.places, move || in_turns(read)).await?;
         (self.upto, self.applied) = stands;
         self.upto = until.map_or(self.upto, |until| self.upto.min(until));
         Ok(read)
