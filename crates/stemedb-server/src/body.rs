@@ -139,7 +139,10 @@ pub(crate) fn prepare(body: &[u8], type_name: &'static str) -> Result<Records, P
         }
     }
     let mut prepared = Vec::with_capacity(records.len());
-    for (index, checked) in places.into_iter().zip(Prepared::all(records)) {
+    for (index, checked) in places
+        .into_iter()
+        .zip(Prepared::all_or(records, let_others_run))
+    {
         match checked {
             Ok(record) => prepared.push(record),
             Err(error) => match error.invalid() {

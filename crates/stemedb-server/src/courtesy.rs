@@ -19,9 +19,17 @@ thread_local! {
 /// Does work that takes turns with others.
 pub(crate) fn in_turns<T>(work: impl FnOnce() -> T) -> T {
     TURN.set(Some(Instant::now()));
-    let done = work();
-    TURN.set(None);
-    done
+    let _turn = Turn;
+    work()
+}
+
+/// The turn of this thread, which ends when this is dropped: also where the work panics, for the thread goes on.
+struct Turn;
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TURN.set(None);
+    }
 }
 
 /// Lets others run if the turn of this thread was long enough, which costs what reading a clock does. Where no work takes turns it does
@@ -48,13 +56,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_turn_is_over_after_its_time_and_begins_anew() {
-        let turn = Duration::from_micros(COURTESY_MICROS);
         assert!(!is_over(), "no work takes turns");
         in_turns(|| assert!(!is_over()));
         let begun = in_turns(|| TURN.get());
         assert!(begun.is_some() && TURN.get().is_none());
+        let panicked = std::panic::catch_unwind(|| in_turns(|| panic!("on purpose")));
+        assert!(panicked.is_err() && TURN.get().is_none());
         TURN.set(begun);
-        advance(turn - Duration::from_micros(1)).await;
+        advance(Duration::from_micros(COURTESY_MICROS - 1)).await;
         assert!(!is_over());
         advance(Duration::from_micros(1)).await;
         assert!(is_over());

@@ -1,5 +1,6 @@
 //! The limits that no setting moves.
 
+use stemedb::ChangesLimit;
 use stemedb::limits::LINE_BYTES_MAX;
 use stemedb::ndjson::ChunkLimit;
 
@@ -32,6 +33,9 @@ pub(crate) const ANSWERS_WAITING_MAX: usize = 16;
 
 /// Bytes of a body up to which it is read and checked where it came in, without the way to another thread.
 pub(crate) const BODY_BYTES_INLINE_MAX: usize = 4 << 10;
+
+/// Bytes of a body of JSON, unless set otherwise.
+pub(crate) const BODY_BYTES_MAX_DEFAULT: usize = 8 << 20;
 
 /// Bytes of every body that do not wait for those of long ones.
 pub(crate) const BODY_BYTES_RESERVED: usize = 64 << 10;
@@ -80,6 +84,18 @@ pub(crate) const PIECES_WAITING_MAX: usize = 2;
 /// memory that is counted.
 #[cfg(target_os = "linux")]
 pub(crate) const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
+/// What of the journal is read at once for a feed, or for totals: others run between one part and the next.
+pub(crate) const FEED_PART: ChangesLimit = ChangesLimit {
+    records_max: 100,
+    bytes_max: 32 << 10,
+};
+
+/// Parts after which a feed that wants little of them gives way to another one.
+pub(crate) const FEED_PARTS_MAX: usize = 10;
+
+/// Bytes of the text of a feed after which it is sent: what a client takes that reads nothing is not much more.
+pub(crate) const FEED_PIECE_BYTES: usize = 64 << 10;
 
 /// Milliseconds between two looks of a feed that has given all there was.
 pub(crate) const FEED_PAUSE_MS: u64 = 50;
@@ -147,11 +163,15 @@ pub(crate) const LINGER_SECONDS_MAX: u64 = 2;
 /// Bytes that are read so.
 pub(crate) const LINGER_BYTES_MAX: usize = 16 << 20;
 
-/// Bytes of these that are read at once, before a pause. With the pause that is 16 MiB/s, for all such connections together.
+/// Bytes of these that are read at once, before a pause. With the pause that is 16 MiB/s, for all such connections together as long as
+/// they are few.
 pub(crate) const LINGER_BURST_BYTES: usize = 64 << 10;
 
 /// Milliseconds of that pause, for each connection that is read so: two wait for twice as long.
 pub(crate) const LINGER_PAUSE_MS: u64 = 4;
+
+/// Milliseconds of that pause at most, however many there are: what remains of a body of the usual limit can be read in the time.
+pub(crate) const LINGER_PAUSE_MS_MAX: u64 = 14;
 
 /// Connections that are read so at the same time; others are closed at once, and may lose their last answer.
 pub(crate) const LINGERING_MAX: usize = 64;
@@ -162,9 +182,14 @@ pub(crate) const PATIENT_NICENESS: i32 = 10;
 /// Microseconds that work on a thread goes on before it lets others run.
 pub(crate) const COURTESY_MICROS: u64 = 100;
 
-// The only one that is read is read whole in the time that there is.
+// The only one that is read so is read whole in the time that there is, and one of many as far as a body goes; a timer may ring a
+// millisecond late.
 const _: () = assert!(
-    LINGER_BYTES_MAX as u64 / LINGER_BURST_BYTES as u64 * LINGER_PAUSE_MS
+    LINGER_BYTES_MAX as u64 / LINGER_BURST_BYTES as u64 * (LINGER_PAUSE_MS + 1)
+        <= LINGER_SECONDS_MAX * 1000
+);
+const _: () = assert!(
+    BODY_BYTES_MAX_DEFAULT as u64 / LINGER_BURST_BYTES as u64 * (LINGER_PAUSE_MS_MAX + 1)
         <= LINGER_SECONDS_MAX * 1000
 );
 

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use stemedb::limits::LINE_BYTES_MAX;
 
+use crate::limits::BODY_BYTES_MAX_DEFAULT;
 use crate::token::TokenError;
 
 /// The limits of a server. Each has a default that suits one machine of moderate size; no time is longer than a day.
@@ -69,7 +70,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            body_bytes_max: 8 << 20,
+            body_bytes_max: BODY_BYTES_MAX_DEFAULT,
             bodies_bytes_max: 256 << 20,
             answers_bytes_max: 64 << 20,
             queued_requests_max: 1024,

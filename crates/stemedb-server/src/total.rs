@@ -5,9 +5,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use stemedb::{ChangesLimit, Database, Record, RecordId, Sequence, View};
+use stemedb::{Database, Record, RecordId, Sequence, View};
 
-use crate::limits::{TOTALS_KEPT_MAX, TOTALS_VOTES_MIN};
+use crate::limits::{FEED_PART, TOTALS_KEPT_MAX, TOTALS_VOTES_MIN};
 use crate::problem::{Asked, Problem};
 use crate::wire::VoteTotals;
 
@@ -141,7 +141,7 @@ fn extend(known: &Known, upto: u64, view: &View, database: &Database) -> Option<
     let mut changes = database.changes(Sequence::new(known.upto));
     while looked_at < upto && !view.is_given_up() {
         // Where the journal cannot be read the store is asked.
-        let batch = changes.next_batch(ChangesLimit::default()).ok()?;
+        let batch = changes.next_batch(FEED_PART).ok()?;
         if batch.upto <= looked_at {
             return None;
         }

@@ -96,24 +96,23 @@ impl Chunk {
         self.prepare_or(|| ())
     }
 
-    /// The same, and `refuse` is called at each line that is no record: nothing else holds back whoever sends many of those.
+    /// The same, and `refuse` is called as [`Prepared::all_or`] says: at each line that is refused, and before each signature that is
+    /// verified singly.
     #[must_use]
     pub fn prepare_or(&self, mut refuse: impl FnMut()) -> Vec<(u64, Result<Prepared>)> {
         if self.content == Content::TooLong {
             refuse();
             return vec![(self.first_line, Err(Cause::LineTooLong.into()))];
         }
-        let mut read = |line: &[u8]| {
+        let read = |line: &[u8]| {
             // The last line of a chunk is kept before it is known how long it is.
-            let record = if line.len() > LINE_BYTES_MAX {
-                Err(crate::Error::from(Cause::LineTooLong))
-            } else {
-                Record::from_json(line).map_err(Into::into)
-            };
-            record.inspect_err(|_| refuse())
+            if line.len() > LINE_BYTES_MAX {
+                return Err(crate::Error::from(Cause::LineTooLong));
+            }
+            Ok(Record::from_json(line)?)
         };
         let numbers = self.lines().map(|(number, _)| number);
-        let records = Prepared::all(self.lines().map(|(_, line)| read(line)));
+        let records = Prepared::all_or(self.lines().map(|(_, line)| read(line)), refuse);
         numbers.zip(records).collect()
     }
 

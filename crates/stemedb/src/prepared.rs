@@ -1,6 +1,6 @@
 //! Records that were checked in full, ready to be appended.
 
-use stemedb_core::signature::find_wrong;
+use stemedb_core::signature::verify_batch;
 use stemedb_core::{PendingSignature, Record, RecordId};
 
 use crate::RecordType;
@@ -39,13 +39,26 @@ impl Prepared {
     where
         E: Into<crate::Error>,
     {
+        Self::all_or(records, || ())
+    }
+
+    /// The same, and `refuse` is called at each record that is refused, and before each signature that is verified singly, which all are
+    /// where one is wrong: nothing else holds back whoever sends many such records.
+    pub fn all_or<E>(
+        records: impl IntoIterator<Item = Result<Record, E>>,
+        mut refuse: impl FnMut(),
+    ) -> Vec<Result<Self>>
+    where
+        E: Into<crate::Error>,
+    {
         let mut buffer = Vec::new();
         let (mut places, mut pending) = (Vec::new(), Vec::new());
         let mut prepared: Vec<Result<Self>> = Vec::new();
         for record in records {
             let checked = record
                 .map_err(Into::into)
-                .and_then(|record| Self::check(&record, &mut buffer));
+                .and_then(|record| Self::check(&record, &mut buffer))
+                .inspect_err(|_| refuse());
             prepared.push(checked.map(|(one, signature)| {
                 if let Some(signature) = signature {
                     places.push(prepared.len());
@@ -54,9 +67,14 @@ impl Prepared {
                 one
             }));
         }
-        for (wrong, invalid) in find_wrong(&pending) {
-            let place = places.get(wrong).copied();
-            if let Some(slot) = place.and_then(|place| prepared.get_mut(place)) {
+        if pending.is_empty() || verify_batch(&pending) {
+            return prepared;
+        }
+        for (place, signature) in places.into_iter().zip(pending) {
+            refuse();
+            if let Err(invalid) = signature.verify()
+                && let Some(slot) = prepared.get_mut(place)
+            {
                 *slot = Err(invalid.into());
             }
         }

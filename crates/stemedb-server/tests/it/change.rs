@@ -259,24 +259,24 @@ async fn a_feed_that_is_not_live_is_a_snapshot_with_an_end() {
     assert_eq!(empty.line().await, ChangeLine::End(complete(0)));
     assert!(empty.try_next().await.is_none());
 
-    stored(&home, 3000);
+    // The end is within what is read at once, and much comes behind it.
+    stored(&home, 3017);
     let mut feed = open(home.service.router(), path, &[]).await;
-    home.post("/v1/assertions", claim("late", "p", 1))
-        .await
-        .ok(201);
+    let late: Vec<_> = (0..150).map(|number| claim("late", "p", number)).collect();
+    home.post("/v1/assertions", json!(late)).await.ok(201);
     home.settle();
-    let expected: Vec<u64> = (1..=3000).collect();
-    assert_eq!(feed.sequences(3000).await, expected);
-    assert_eq!(feed.line().await, ChangeLine::End(complete(3000)));
+    let expected: Vec<u64> = (1..=3017).collect();
+    assert_eq!(feed.sequences(3017).await, expected);
+    assert_eq!(feed.line().await, ChangeLine::End(complete(3017)));
     assert!(feed.try_next().await.is_none());
 
     let filtered = format!("{path}&type=vote&since=2000");
     let mut feed = open(home.service.router(), &filtered, &[EVENTS]).await;
     let end = feed.next().await;
-    let data = end.strip_prefix("id: 3001\nevent: end\ndata: ").unwrap();
+    let data = end.strip_prefix("id: 3167\nevent: end\ndata: ").unwrap();
     assert_eq!(
         serde_json::from_str::<ChangeEnd>(data).unwrap(),
-        complete(3001)
+        complete(3167)
     );
     let refused = home.get("/v1/changes?live=no").await;
     refused.problem(Code::BadQuery);

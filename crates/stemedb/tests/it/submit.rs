@@ -308,7 +308,10 @@ fn one_wrong_signature_among_many_takes_nobody_with_it() {
         77 => Ok(signed(77).with_signature(signed(1).signature())),
         number => Ok::<_, stemedb::Error>(signed(number)),
     });
-    for (prepared, number) in Prepared::all(records).into_iter().zip(0..) {
+    let mut refusals = 0;
+    let all = Prepared::all_or(records, || refusals += 1);
+    assert_eq!(refusals, 300, "each is verified singly");
+    for (prepared, number) in all.into_iter().zip(0..) {
         assert_eq!(prepared.is_err(), number == 77, "{number}");
         if let Ok(prepared) = prepared {
             assert_eq!(prepared.id(), id(&signed(number)));

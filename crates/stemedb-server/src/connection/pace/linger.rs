@@ -11,7 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Timer;
-use crate::limits::{LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGER_SECONDS_MAX};
+use crate::limits::{
+    LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGER_PAUSE_MS_MAX, LINGER_SECONDS_MAX,
+};
 
 /// A place for each connection that is read although it has ended.
 #[derive(Clone, Debug)]
@@ -43,10 +45,11 @@ impl Lingering {
         })
     }
 
-    /// How long each of them pauses: as if one pause were shared by all.
+    /// How long each of them pauses: as if all shared one pace, as long as they are few.
     pub(super) fn pause(&self) -> Duration {
         let taken = self.most.saturating_sub(self.places.available_permits());
-        Duration::from_millis(LINGER_PAUSE_MS * taken as u64)
+        let pause = LINGER_PAUSE_MS.saturating_mul(taken as u64);
+        Duration::from_millis(pause.min(LINGER_PAUSE_MS_MAX))
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::advance;
 
 use super::{JOINED_BYTES_MAX, Lingering, Pace, Paced, Patience};
 use crate::crowd::Standing;
-use crate::limits::LINGER_BURST_BYTES;
+use crate::limits::{LINGER_BURST_BYTES, LINGER_PAUSE_MS_MAX};
 
 /// What the client has sent and nobody has read.
 const SENT: usize = 1 << 20;
@@ -57,7 +57,7 @@ async fn what_comes_behind_the_last_answer_is_read_bit_by_bit() {
 
 #[tokio::test]
 async fn those_that_are_read_share_one_pace() {
-    let lingering = Lingering::new(3);
+    let lingering = Lingering::new(100);
     let one = lingering.begin().unwrap();
     let alone = lingering.pause();
     assert!(alone > Duration::ZERO);
@@ -65,7 +65,13 @@ async fn those_that_are_read_share_one_pace() {
     assert_eq!(lingering.pause(), alone * 2);
     drop(one);
     assert_eq!(lingering.pause(), alone);
-    drop(two);
+    let many: Vec<_> = (0..99).map(|_| lingering.begin().unwrap()).collect();
+    assert!(lingering.begin().is_none());
+    assert_eq!(
+        lingering.pause(),
+        Duration::from_millis(LINGER_PAUSE_MS_MAX)
+    );
+    drop((two, many));
 }
 
 #[tokio::test]

@@ -3,28 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stemedb::{Changes, ChangesBatch, ChangesLimit, Sequence};
+use stemedb::{Changes, ChangesBatch, Sequence};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::filter::Filter;
 use super::form::Form;
 use crate::auth::Caller;
 use crate::courtesy::{in_turns, let_others_run};
-use crate::limits::{FEED_PAUSE_MS, FEED_REST_SECONDS};
+use crate::limits::{
+    FEED_PART, FEED_PARTS_MAX, FEED_PAUSE_MS, FEED_PIECE_BYTES, FEED_REST_SECONDS,
+};
 use crate::outlet::{Outlet, Unheard};
 use crate::problem::{Asked, Problem};
 use crate::read::block;
 use crate::state::Shared;
 use crate::token::Scope;
 use crate::wire::{ChangeEnd, Code, Heartbeat};
-
-/// What is read at once: others run between one part and the next.
-const FEED_PART: ChangesLimit = ChangesLimit {
-    records_max: 100,
-    bytes_max: 32 << 10,
-};
-/// Parts that are read before they are sent: no more than a client takes that reads nothing.
-const FEED_PARTS: usize = 2;
 
 /// A feed.
 ///
@@ -154,15 +148,11 @@ impl Feed {
         let (form, filter, until) = (self.form, self.filter.clone(), self.until);
         let is_wanted = move |sequence: u64| until.is_none_or(|until| sequence <= until);
         let read = move || {
-            let (mut text, mut stands, mut is_last) = (Vec::new(), None, false);
-            for _ in 0..FEED_PARTS {
-                let batch = match changes.next_batch(FEED_PART) {
-                    Ok(batch) => batch,
-                    // What stands before the error is given, and the error next time.
-                    Err(_) if stands.is_some() => break,
-                    Err(error) => return Err(Problem::of(&error, Asked::Read)),
-                };
-                is_last = batch.is_last();
+            let (mut text, mut parts) = (Vec::new(), 1);
+            let mut part = changes.next_batch(FEED_PART);
+            loop {
+                let batch = part.map_err(|error| Problem::of(&error, Asked::Read))?;
+                let is_last = batch.is_last();
                 let ChangesBatch {
                     records,
                     upto,
@@ -173,14 +163,18 @@ impl Feed {
                         form.record(&mut text, stored.into());
                     }
                 }
-                stands = Some((upto, applied));
-                if is_last || !is_wanted(upto.saturating_add(1)) {
-                    break;
+                let is_enough = text.len() >= FEED_PIECE_BYTES || parts >= FEED_PARTS_MAX;
+                if !is_last && !is_enough && is_wanted(upto.saturating_add(1)) {
+                    parts += 1;
+                    let_others_run();
+                    part = changes.next_batch(FEED_PART);
+                    // What stands before an error is given, and the error next time.
+                    if part.is_ok() {
+                        continue;
+                    }
                 }
-                let_others_run();
+                return Ok(((upto, applied), (text, is_last, changes)));
             }
-            let stands = stands.unwrap_or_default();
-            Ok((stands, (text, is_last, changes)))
         };
         // Feeds that begin far behind have much to do at once: reads and writes go before.
         let (stands, read) = block(&self.shared.patient.places, move || in_turns(read)).await?;
