@@ -16,6 +16,8 @@ use tokio::time::{sleep, timeout};
 const PIPE_BYTES: usize = 4096;
 /// How long a client waits behind its last byte.
 const PAUSE: Duration = Duration::from_millis(1);
+/// A feed that says nothing for as long is left.
+const SILENCE: Duration = Duration::from_millis(100);
 /// A connection that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -39,6 +41,8 @@ impl Served {
         let mut settings = Settings::default();
         // A sequence that does not come is asked for now and then.
         settings.wait_seconds_max = 0;
+        // A feed whose client has gone, and had sent more behind its request, is not noticed before something is written to it.
+        settings.heartbeat_seconds = 1;
         let service = {
             let _entered = runtime.enter();
             service(database, &settings).unwrap()
@@ -74,15 +78,30 @@ async fn converse(client: DuplexStream, bytes: &[u8]) -> Vec<u8> {
         sleep(PAUSE).await;
         drop(sent.and(to_server.shutdown().await));
     };
+    let listen = async {
+        loop {
+            let read = timeout(SILENCE, from_server.read_buf(&mut answer)).await;
+            match read.map(Result::unwrap) {
+                Ok(0) => return,
+                // Whoever has sent more behind its request may have the feed for as long as it reads it.
+                Err(_) if contains(bytes, b"/v1/changes") && is_stream(&answer) => return,
+                Ok(_) | Err(_) => {}
+            }
+        }
+    };
     {
-        let mut read = pin!(from_server.read_to_end(&mut answer));
-        let closed = tokio::select! {
-            closed = &mut read => closed,
-            () = send => read.await,
-        };
-        closed.unwrap();
+        let mut listen = pin!(listen);
+        tokio::select! {
+            () = &mut listen => {}
+            () = send => listen.await,
+        }
     }
     answer
+}
+
+/// Whether an answer is one that goes on and on.
+fn is_stream(answer: &[u8]) -> bool {
+    answer.starts_with(b"HTTP/1.") && !contains(answer, b"content-length: ")
 }
 
 pub(crate) fn run(bytes: &[u8]) {
