@@ -4,6 +4,7 @@
 //! waited for is compared within the run. Three promises are judged: memory that stays flat, good clients whose slowest requests take no
 //! more than twice as long, and nothing lost that was acknowledged.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -38,14 +39,12 @@ const CALIBRATION: Duration = Duration::from_secs(5);
 const PART: f64 = 0.2;
 /// How often the server is looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// Records that are written at once before it begins.
-const RECORDS_AT_ONCE: u64 = 1000;
+/// Records that are posted at once before it begins.
+const RECORDS_AT_ONCE: usize = 1000;
 /// Votes on the claim whose totals are asked for.
 const VOTES: u32 = 5000;
-/// Votes that are posted at once.
-const VOTES_AT_ONCE: usize = 1000;
 /// How much longer than its phases all of it may take until the server is told to end.
-const GRACE: Duration = Duration::from_mins(5);
+const GRACE: Duration = Duration::from_mins(3);
 /// How long the server may take to end.
 const END: Duration = Duration::from_mins(1);
 
@@ -126,8 +125,16 @@ fn soak(options: &Options) -> Result<Summary> {
     interrupt::listen(home.path())?;
     let runtime = runtime()?;
     let server = runtime.block_on(serve::start(home.path(), &SETTINGS))?;
+    let records = if options.quick {
+        RECORDS_AT_ONCE as u64
+    } else {
+        options.records
+    };
+    tell(format_args!("storing {records} records"));
+    // Each of its requests has a limit of its own.
+    let filled = runtime.block_on(fill(server.address, records))?;
     let limit = options.phases().time() + GRACE;
-    let observe = async { timeout(limit, observe(options, &server)).await };
+    let observe = async { timeout(limit, observe(options, &server, filled)).await };
     let observed = runtime.block_on(observe);
     let Started {
         process, directory, ..
@@ -161,23 +168,22 @@ struct Observed {
     fed: Fed,
 }
 
-async fn observe(options: &Options, server: &Started) -> Result<Observed> {
-    let (records, time) = if options.quick {
-        (RECORDS_AT_ONCE, LOOK)
-    } else {
-        (options.records, CALIBRATION)
-    };
-    tell(format_args!("storing {records} records"));
-    let mut acknowledged = fill(server, records).await?;
+async fn observe(
+    options: &Options,
+    server: &Started,
+    mut acknowledged: Vec<Acknowledged>,
+) -> Result<Observed> {
+    let time = if options.quick { LOOK } else { CALIBRATION };
     let stored = acknowledged.last().map_or(0, |(sequence, _)| *sequence);
-    let before = Arc::new(Log::new(options.phases(), records));
+    let before = Arc::new(Log::new(options.phases(), acknowledged.len() as u64));
     let (rate_max, more) = good::calibrate(&before, server.address, time).await?;
     acknowledged.extend(more);
     let rate = (rate_max * PART).min(options.rate_max);
     tell(format_args!(
         "writers that never wait: {rate_max:.0} records/s; from now on {rate:.0}"
     ));
-    let votes = vote(server).await?;
+    let (votes, more) = vote(server.address).await?;
+    acknowledged.extend(more);
     let bombs = Bombs::new()?;
     let log = Arc::new(Log::new(options.phases(), before.number()));
     let arms = Arc::new(Arms {
@@ -235,28 +241,23 @@ async fn go_through(arms: &Arc<Arms>, server: u32, only: &[String]) -> Result<Ve
     Ok(minutes)
 }
 
-/// Stores the first records, many at a time.
-async fn fill(server: &Started, records: u64) -> Result<Vec<Acknowledged>> {
-    let mut client = client::Client::new(server.address, std::net::Ipv4Addr::LOCALHOST);
+/// Stores the first records.
+async fn fill(server: SocketAddr, records: u64) -> Result<Vec<Acknowledged>> {
     let mut acknowledged = Vec::new();
-    let mut first = 0;
-    while first < records {
-        let numbers = first..records.min(first + RECORDS_AT_ONCE);
-        first = numbers.end;
-        let some = numbers.map(|number| good::GENERATOR.record(number));
-        let some = some.collect::<std::result::Result<Vec<_>, _>>();
-        let some = some.doing("make records")?;
-        let json = some.iter().map(Record::to_json).collect::<Vec<_>>();
-        let body = format!("[{}]", json.join(","));
-        let request = client::post("/v1/assertions", body.as_bytes());
-        let answer = client.ask(&request).await.doing("write to our server")?;
-        acknowledged.extend(good::receipts(&answer.body, &some)?);
+    let mut numbers = 0..records;
+    loop {
+        let some = numbers.by_ref().take(RECORDS_AT_ONCE);
+        let some = some.map(|number| good::GENERATOR.record(number));
+        let some: Vec<_> = some.collect::<Result<_, _>>().doing("make records")?;
+        if some.is_empty() {
+            return Ok(acknowledged);
+        }
+        acknowledged.extend(store(server, "/v1/assertions", &some).await?);
     }
-    Ok(acknowledged)
 }
 
 /// Stores a claim and many votes on it; gives the path under which they are read.
-async fn vote(server: &Started) -> Result<String> {
+async fn vote(server: SocketAddr) -> Result<(String, Vec<Acknowledged>)> {
     let invalid = "make a claim";
     let claim = Assertion::new(
         Subject::new("a claim with many votes").doing(invalid)?,
@@ -270,22 +271,26 @@ async fn vote(server: &Started) -> Result<String> {
     for number in 0..VOTES {
         let voter = stemedb::Agent::new(format!("voter:{number}")).doing(invalid)?;
         let vote = Vote::new(id, voter, Weight::new(0.5).doing(invalid)?);
-        votes.push(Record::from(vote).to_json());
+        votes.push(Record::from(vote));
     }
-    let own = std::net::Ipv4Addr::LOCALHOST;
-    let mut client = client::Client::new(server.address, own);
-    let mut send = async |path: &str, body: &str| {
-        let answer = client.ask(&client::post(path, body.as_bytes())).await;
-        match answer.doing("write to our server")?.status {
-            201 => Ok(()),
-            status => Err(Failure::new(format!("store votes: {status}"))),
-        }
-    };
-    send("/v1/assertions", &claim.to_json()).await?;
-    for some in votes.chunks(VOTES_AT_ONCE) {
-        send("/v1/votes", &format!("[{}]", some.join(","))).await?;
+    let mut acknowledged = store(server, "/v1/assertions", &[claim]).await?;
+    for some in votes.chunks(RECORDS_AT_ONCE) {
+        acknowledged.extend(store(server, "/v1/votes", some).await?);
     }
-    Ok(format!("/v1/assertions/{id}/votes"))
+    Ok((format!("/v1/assertions/{id}/votes"), acknowledged))
+}
+
+/// Posts records as one array, each of which is then stored.
+async fn store(server: SocketAddr, path: &str, records: &[Record]) -> Result<Vec<Acknowledged>> {
+    let mut client = client::Client::new(server, Ipv4Addr::LOCALHOST);
+    let json: Vec<_> = records.iter().map(Record::to_json).collect();
+    let body = format!("[{}]", json.join(","));
+    let answer = client.ask(&client::post(path, body.as_bytes())).await;
+    let answer = answer.doing("write to our server")?;
+    match answer.status {
+        201 => good::receipts(&answer.body, records),
+        status => Err(Failure::new(format!("store records: {status}"))),
+    }
 }
 
 /// Holds what was acknowledged against what is stored: by the program, which checks every byte, and by the library.

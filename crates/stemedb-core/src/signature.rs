@@ -145,13 +145,14 @@ pub fn verify_batch(pending: &[PendingSignature]) -> bool {
     verifier.verify(Coefficients::of(pending)).is_ok()
 }
 
-/// Which of `pending` do not verify, by their places: together first, singly where that fails.
+/// Which of `pending` do not verify, by their places: together first, singly where that fails, and `before` is called before each of those.
 #[must_use]
-pub fn find_wrong(pending: &[PendingSignature]) -> Vec<(usize, Invalid)> {
+pub fn find_wrong(pending: &[PendingSignature], mut before: impl FnMut()) -> Vec<(usize, Invalid)> {
     if pending.is_empty() || verify_batch(pending) {
         return Vec::new();
     }
     let wrong = |(place, item): (usize, &PendingSignature)| {
+        before();
         item.verify().err().map(|invalid| (place, invalid))
     };
     pending.iter().enumerate().filter_map(wrong).collect()

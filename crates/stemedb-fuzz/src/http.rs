@@ -99,9 +99,12 @@ async fn converse(client: DuplexStream, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Whether an answer is one that goes on and on.
-fn is_stream(answer: &[u8]) -> bool {
-    answer.starts_with(b"HTTP/1.") && !contains(answer, b"content-length: ")
+/// Whether the last answer is one that goes on and on.
+fn is_stream(answers: &[u8]) -> bool {
+    let begin = answers.windows(7).rposition(|part| part == b"HTTP/1.");
+    let last = begin.and_then(|begin| answers.get(begin..));
+    let last = last.unwrap_or_default();
+    last.get(8..13) == Some(b" 200 ") && !contains(last, b"content-length: ")
 }
 
 pub(crate) fn run(bytes: &[u8]) {

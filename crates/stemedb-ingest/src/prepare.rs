@@ -186,7 +186,7 @@ fn check_all<'a>(chunk: &'a [Raw<'a>]) -> Vec<Outcome<'a>> {
             },
         });
     }
-    for (wrong, invalid) in find_wrong(&pending) {
+    for (wrong, invalid) in find_wrong(&pending, || ()) {
         let place = places.get(wrong).copied();
         if let Some(outcome) = place.and_then(|place| outcomes.get_mut(place)) {
             *outcome = Outcome::Refused(invalid.to_string());

@@ -47,7 +47,7 @@ pub struct JournalReader {
     interrupted: Arc<AtomicBool>,
     segment: u64,
     offset: u64,
-    /// What the next group must continue; its hash is unknown right after a seek into the middle.
+    /// What the next group must continue; its hash is unknown right after headers were passed over.
     chain: ChainEnd,
     hash_is_known: bool,
     file: Option<SegmentFile>,

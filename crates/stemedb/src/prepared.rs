@@ -1,6 +1,6 @@
 //! Records that were checked in full, ready to be appended.
 
-use stemedb_core::signature::verify_batch;
+use stemedb_core::signature::find_wrong;
 use stemedb_core::{PendingSignature, Record, RecordId};
 
 use crate::RecordType;
@@ -67,14 +67,9 @@ impl Prepared {
                 one
             }));
         }
-        if pending.is_empty() || verify_batch(&pending) {
-            return prepared;
-        }
-        for (place, signature) in places.into_iter().zip(pending) {
-            refuse();
-            if let Err(invalid) = signature.verify()
-                && let Some(slot) = prepared.get_mut(place)
-            {
+        for (wrong, invalid) in find_wrong(&pending, refuse) {
+            let place = places.get(wrong).copied();
+            if let Some(slot) = place.and_then(|place| prepared.get_mut(place)) {
                 *slot = Err(invalid.into());
             }
         }

@@ -250,6 +250,44 @@ async fn a_shutdown_ends_a_feed_and_says_where_to_go_on() {
     assert!(events.try_next().await.is_none());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_before_damage_is_given_and_then_the_feed_ends() {
+    let home = Home::new();
+    for number in 1..=200 {
+        let claim = claim(&format!("subject {number}."), "p", number);
+        home.post("/v1/assertions", claim).await.ok(201);
+    }
+    let (database, directory) = home.reopened().await;
+    database.close().unwrap();
+    // The engines have what the journal had: it is read from its files after the database was opened.
+    let home = Home::at(directory);
+    let segments = std::fs::read_dir(home.path().join("wal")).unwrap();
+    let segments = segments.map(|entry| entry.unwrap().path());
+    let damaged = segments.filter(|path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        let place = bytes.windows(12).position(|it| it == b"subject 151.");
+        if let Some(place) = place {
+            bytes[place] ^= 1;
+            std::fs::write(path, bytes).unwrap();
+        }
+        place.is_some()
+    });
+    assert_eq!(damaged.count(), 1);
+
+    // More than is read at once, and all of it in one piece.
+    let mut feed = open(home.service.router(), "/v1/changes", &[]).await;
+    let expected: Vec<u64> = (1..=150).collect();
+    assert_eq!(feed.sequences(150).await, expected);
+    let again = open(home.service.router(), "/v1/changes?since=150", &[]).await;
+    for mut feed in [feed, again] {
+        let ChangeLine::End(end) = feed.line().await else {
+            panic!("no end")
+        };
+        assert_eq!((end.reason, end.next_since), (Some(Code::Corruption), 150));
+        assert!(feed.try_next().await.is_none());
+    }
+}
+
 /// Nothing that comes while it is read is part of it, and nothing of what was there is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_is_not_live_is_a_snapshot_with_an_end() {

@@ -14,19 +14,21 @@ use super::Timer;
 use crate::limits::{
     LINGER_BURST_BYTES, LINGER_BYTES_MAX, LINGER_PAUSE_MS, LINGER_PAUSE_MS_MAX, LINGER_SECONDS_MAX,
 };
+use crate::seat::Occupancy;
 
 /// A place for each connection that is read although it has ended.
 #[derive(Clone, Debug)]
 pub(in crate::connection) struct Lingering {
     places: Arc<Semaphore>,
-    most: usize,
+    occupancy: Occupancy,
 }
 
 impl Lingering {
     pub(in crate::connection) fn new(most: usize) -> Self {
+        let places = Arc::new(Semaphore::new(most));
         Self {
-            places: Arc::new(Semaphore::new(most)),
-            most,
+            occupancy: Occupancy::new(Arc::clone(&places), most),
+            places,
         }
     }
 
@@ -47,8 +49,7 @@ impl Lingering {
 
     /// How long each of them pauses: as if all shared one pace, as long as they are few.
     pub(super) fn pause(&self) -> Duration {
-        let taken = self.most.saturating_sub(self.places.available_permits());
-        let pause = LINGER_PAUSE_MS.saturating_mul(taken as u64);
+        let pause = LINGER_PAUSE_MS.saturating_mul(self.occupancy.taken() as u64);
         Duration::from_millis(pause.min(LINGER_PAUSE_MS_MAX))
     }
 }

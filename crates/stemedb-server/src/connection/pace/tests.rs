@@ -20,21 +20,25 @@ use crate::limits::{LINGER_BURST_BYTES, LINGER_PAUSE_MS_MAX};
 /// What the client has sent and nobody has read.
 const SENT: usize = 1 << 20;
 
-/// A connection in the middle of a body, and its client, which has sent what finds room.
-async fn connection(places: usize) -> (Paced<DuplexStream>, DuplexStream) {
-    let (mut client, server) = duplex(SENT);
-    client.write_all(&vec![0; SENT]).await.unwrap();
+/// A second for everything.
+fn patience() -> Patience {
     let second = Duration::from_secs(1);
-    let patience = Patience {
+    Patience {
         head: second,
         idle: second,
         write: second,
         bytes_per_second_min: 0,
-    };
+    }
+}
+
+/// A connection in the middle of a body, and its client, which has sent what finds room.
+async fn connection(places: usize) -> (Paced<DuplexStream>, DuplexStream) {
+    let (mut client, server) = duplex(SENT);
+    client.write_all(&vec![0; SENT]).await.unwrap();
     let lingering = Lingering::new(places);
     let pace = Pace::new(Standing::new());
     drop(pace.begin(true));
-    let server = Paced::new(server, pace, (patience, lingering));
+    let server = Paced::new(server, pace, (patience(), lingering));
     (server, client)
 }
 
@@ -117,16 +121,9 @@ impl Wake for Wakes {
 #[tokio::test(start_paused = true)]
 async fn whoever_takes_an_answer_late_is_waited_for_no_longer_than_others() {
     let (mut client, server) = duplex(10);
-    let second = Duration::from_secs(1);
-    let patience = Patience {
-        head: second,
-        idle: second,
-        write: second,
-        bytes_per_second_min: 0,
-    };
     let pace = Pace::new(Standing::new());
     drop(pace.begin(false));
-    let mut server = Paced::new(server, pace, (patience, Lingering::new(1)));
+    let mut server = Paced::new(server, pace, (patience(), Lingering::new(1)));
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let cx = &mut Context::from_waker(&waker);
@@ -136,7 +133,7 @@ async fn whoever_takes_an_answer_late_is_waited_for_no_longer_than_others() {
         assert_eq!(written.is_ready(), is_taken);
     }
     // At the last moment, so that the end of that time wakes nobody any more.
-    advance(second).await;
+    advance(patience().write).await;
     client.read_exact(&mut buffer).await.unwrap();
     wakes.0.store(0, Ordering::SeqCst);
     let read = Pin::new(&mut server).poll_read(cx, &mut ReadBuf::new(&mut buffer));
