@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::ServiceExt as _;
 
+use crate::courtesy::poll_in_turn;
 use crate::crowd::Standing;
 use crate::limits::{HEAD_BYTES_MAX, LINGERING_MAX};
 use crate::{Settings, Shutdown};
@@ -92,7 +93,7 @@ impl Connections {
         let (mut is_ending, mut woken) = (false, None::<Waker>);
         let ended = poll_fn(|cx| {
             // What has come is read before the end is looked at, so that it is told of it.
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            if let Poll::Ready(ended) = poll_in_turn(|| connection.as_mut().poll(cx)) {
                 return Poll::Ready(ended);
             }
             // All connections wait for the one end, behind one lock: each asks for it once, as long as the same task is to be woken.

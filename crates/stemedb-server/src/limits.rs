@@ -85,7 +85,7 @@ pub(crate) const PIECES_WAITING_MAX: usize = 2;
 #[cfg(target_os = "linux")]
 pub(crate) const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 
-/// What of the journal is read at once for a feed, or for totals: others run between one part and the next.
+/// What of the journal is read at once for a feed, or for totals: behind each part a feed looks whether it has enough to send.
 pub(crate) const FEED_PART: ChangesLimit = ChangesLimit {
     records_max: 100,
     bytes_max: 32 << 10,
@@ -181,6 +181,12 @@ pub(crate) const PATIENT_NICENESS: i32 = 10;
 
 /// Microseconds that work on a thread goes on before it lets others run.
 pub(crate) const COURTESY_MICROS: u64 = 100;
+
+/// Microseconds that a thread goes from connection to connection before it lets others run.
+pub(crate) const TASKS_MICROS: u64 = 250;
+
+/// Microseconds without a connection after which its turn begins anew: it slept, did something else, or others ran.
+pub(crate) const TASKS_GAP_MICROS: u64 = 30;
 
 // The only one that is read so is read whole in the time that there is, and one of many as far as a body goes; a timer may ring a
 // millisecond late.

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use stemedb::{Database, Record, RecordId, Sequence, View};
 
+use crate::courtesy::let_others_run;
 use crate::limits::{FEED_PART, TOTALS_KEPT_MAX, TOTALS_VOTES_MIN};
 use crate::problem::{Asked, Problem};
 use crate::wire::VoteTotals;
@@ -141,7 +142,7 @@ fn extend(known: &Known, upto: u64, view: &View, database: &Database) -> Option<
     let mut changes = database.changes(Sequence::new(known.upto));
     while looked_at < upto && !view.is_given_up() {
         // Where the journal cannot be read the store is asked.
-        let batch = changes.next_batch(FEED_PART).ok()?;
+        let batch = changes.next_batch_with(FEED_PART, let_others_run).ok()?;
         if batch.upto <= looked_at {
             return None;
         }

@@ -99,6 +99,19 @@ impl Changes {
     /// stands before; [`Closed`](crate::ErrorKind::Closed) where the store has failed. Whoever asks again is answered from the same
     /// place.
     pub fn next_batch(&mut self, limit: ChangesLimit) -> Result<ChangesBatch> {
+        self.next_batch_with(limit, || ())
+    }
+
+    /// The same, and `before` is called before each record that is looked at: there whoever reads much may let others go first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_batch`](Self::next_batch).
+    pub fn next_batch_with(
+        &mut self,
+        limit: ChangesLimit,
+        mut before: impl FnMut(),
+    ) -> Result<ChangesBatch> {
         let view = View::new(self.store.snapshot()?);
         let mut taking = Taking {
             applied: view.applied().map_or(0, Sequence::get),
@@ -109,7 +122,7 @@ impl Changes {
             upto: self.upto,
             records: Vec::new(),
         };
-        if let Err(error) = self.fill(&mut taking) {
+        if let Err(error) = self.fill(&mut taking, &mut before) {
             // What was read by a wrong way is read anew.
             self.place = None;
             if taking.upto == self.upto {
@@ -124,12 +137,12 @@ impl Changes {
         })
     }
 
-    fn fill(&mut self, taking: &mut Taking) -> Result<()> {
+    fn fill(&mut self, taking: &mut Taking, before: &mut impl FnMut()) -> Result<()> {
         while taking.upto < taking.applied && !taking.is_full() {
             let Some(group) = self.next_group(taking.upto)? else {
                 break;
             };
-            taking.take(&group)?;
+            taking.take(&group, before)?;
             let has_more = taking.upto < last_sequence(&group);
             if let Some(place) = self.place.as_mut().filter(|_| has_more) {
                 place.group = Some(group);
@@ -185,7 +198,7 @@ impl Taking {
     }
 
     /// Takes what a group has behind what was looked at, as far as it is applied and there is room.
-    fn take(&mut self, group: &Group) -> Result<()> {
+    fn take(&mut self, group: &Group, before: &mut impl FnMut()) -> Result<()> {
         for raw in group.records() {
             if raw.sequence <= self.upto {
                 continue;
@@ -196,6 +209,7 @@ impl Taking {
             let Some(sequence) = Sequence::new(raw.sequence) else {
                 continue;
             };
+            before();
             if let Some((id, record)) = self.view.first_arrival(raw.bytes, sequence)? {
                 self.records.push(Stored {
                     id,

@@ -136,6 +136,19 @@ fn each_record_is_given_once_while_writing_goes_on() {
 }
 
 #[test]
+fn whoever_reads_is_asked_before_each_record() {
+    let place = Place::new();
+    let database = place.database();
+    store(&database, (0..10).map(numbered).collect());
+    let mut changes = behind(&database, 3);
+    for (records_max, expected) in [(4, 4), (100, 3), (100, 0)] {
+        let mut asked = 0;
+        let batch = changes.next_batch_with(limit(records_max), || asked += 1);
+        assert_eq!((asked, batch.unwrap().records.len()), (expected, expected));
+    }
+}
+
+#[test]
 fn damage_is_told_behind_what_stands_before_it() {
     let place = Place::new();
     let database = place.database();

@@ -149,7 +149,7 @@ impl Feed {
         let is_wanted = move |sequence: u64| until.is_none_or(|until| sequence <= until);
         let read = move || {
             let (mut text, mut parts) = (Vec::new(), 1);
-            let mut part = changes.next_batch(FEED_PART);
+            let mut part = changes.next_batch_with(FEED_PART, let_others_run);
             loop {
                 let batch = part.map_err(|error| Problem::of(&error, Asked::Read))?;
                 let is_last = batch.is_last();
@@ -159,6 +159,7 @@ impl Feed {
                     applied,
                 } = batch;
                 for stored in records {
+                    let_others_run();
                     if is_wanted(stored.sequence.get()) && filter.passes(&stored.record) {
                         form.record(&mut text, stored.into());
                     }
@@ -166,8 +167,7 @@ impl Feed {
                 let is_enough = text.len() >= FEED_PIECE_BYTES || parts >= FEED_PARTS_MAX;
                 if !is_last && !is_enough && is_wanted(upto.saturating_add(1)) {
                     parts += 1;
-                    let_others_run();
-                    part = changes.next_batch(FEED_PART);
+                    part = changes.next_batch_with(FEED_PART, let_others_run);
                     // What stands before an error is given, and the error next time.
                     if part.is_ok() {
                         continue;
