@@ -164,7 +164,8 @@ fn written(path: &Path) -> u64 {
 
 #[test]
 fn a_store_with_a_sealed_journal_is_whole() {
-    let store = HybridStore::open(with_sealed_journal().path()).unwrap();
+    let image = with_sealed_journal();
+    let store = HybridStore::open(image.path()).unwrap();
     assert_eq!(store.cursor().unwrap(), Some(cursor(LAST)));
     store.publish().unwrap();
     expect_exactly(&store, LAST);
