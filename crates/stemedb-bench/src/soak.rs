@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
@@ -24,14 +25,16 @@ mod client; // connections from addresses of one's own
 mod good; // the good clients
 mod hostile; // the bad clients
 mod log; // what is noted while it goes on
+mod rank; // who goes before whom
 mod summary; // what came of it
 mod watch; // what the server holds
 
 use good::{Acknowledged, Fed, Good};
 use hostile::{Arms, Bombs, Hostile};
 use log::{Log, Phases, Weather};
+use rank::{Rank, rank};
 use summary::{Lost, Minute, Summary};
-use watch::Held;
+use watch::{Held, settled};
 
 /// How long the greatest rate is looked for.
 const CALIBRATION: Duration = Duration::from_secs(5);
@@ -123,7 +126,8 @@ fn soak(options: &Options) -> Result<Summary> {
         .tempdir_in(&options.directory);
     let home = home.doing("make a directory")?;
     interrupt::listen(home.path())?;
-    let runtime = runtime()?;
+    let go_first = Arc::new(AtomicBool::new(true));
+    let runtime = runtime(&go_first)?;
     let server = runtime.block_on(serve::start(home.path(), &SETTINGS))?;
     let records = if options.quick {
         RECORDS_AT_ONCE as u64
@@ -143,7 +147,9 @@ fn soak(options: &Options) -> Result<Summary> {
     let observed = observed.doing("end in time")??;
     tell("checking what is stored");
     let lost = check(&directory, &observed.acknowledged, observed.fed)?;
-    let summary = Summary::new(observed, lost, options.quick);
+    let go_first = go_first.load(Ordering::Relaxed);
+    let mut summary = Summary::new(observed, lost, options.quick);
+    summary.clients_go_first = go_first;
     if let Some(path) = &options.json {
         let json = serde_json::to_vec_pretty(&summary).doing("write the summary as JSON")?;
         file::write(path, json).doing(format!("write {}", path.display()))?;
@@ -151,9 +157,16 @@ fn soak(options: &Options) -> Result<Summary> {
     Ok(summary)
 }
 
-fn runtime() -> Result<Runtime> {
+/// The threads of the good clients; tells where they do not go before the server.
+fn runtime(go_first: &Arc<AtomicBool>) -> Result<Runtime> {
+    let go_first = Arc::clone(go_first);
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2).enable_all();
+    builder.on_thread_start(move || {
+        if !rank(Rank::First) {
+            go_first.store(false, Ordering::Relaxed);
+        }
+    });
     builder.build().doing("start threads")
 }
 
@@ -219,10 +232,12 @@ async fn go_through(arms: &Arc<Arms>, server: u32, only: &[String]) -> Result<Ve
             Weather::Hostile => Some(Hostile::begin(arms, only)?),
         };
         let (mut last, mut most) = (Held::default(), Held::default());
+        let mut memory_mb = Vec::new();
         let end = phases.start + phases.length * phase + phases.length.saturating_sub(LOOK / 2);
         while clock::now() < end {
             last = Held::by(server).doing("look at the server: it is gone")?;
             most = most.max(last);
+            memory_mb.push(last.memory_mb);
             sleep_until((clock::now() + LOOK).min(end).into()).await;
         }
         drop(hostile);
@@ -232,6 +247,7 @@ async fn go_through(arms: &Arc<Arms>, server: u32, only: &[String]) -> Result<Ve
             writes: log.writes.of_phase(phase),
             reads: log.reads.of_phase(phase),
             newcomers: log.newcomers.of_phase(phase),
+            settled_mb: settled(&memory_mb),
             last,
             most,
         };

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::client::{connect, status};
 use super::log::Log;
+use super::rank::{Rank, rank};
 use crate::failure::{Doing, Result};
 
 mod broken; // what is no HTTP, no JSON, or too long
@@ -158,7 +158,7 @@ fn answered(bytes: &[u8]) -> String {
 
 /// The bad clients, at work on a thread of their own; they end when this is dropped.
 ///
-/// Elsewhere they would have processors of their own. Here that thread runs where nobody else wants a processor (`SCHED_IDLE`).
+/// That thread runs where nobody else wants a processor.
 pub(super) struct Hostile(Option<Runtime>);
 
 impl Hostile {
@@ -167,7 +167,8 @@ impl Hostile {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("hostile")
-            .on_thread_start(yield_to_others)
+            // Where that is not to be had they are as important as the others.
+            .on_thread_start(|| _ = rank(Rank::Last))
             .enable_all()
             .build();
         let runtime = runtime.doing("start a thread")?;
@@ -201,17 +202,6 @@ fn begin(runtime: &Handle, kind: &'static Kind, attacker: &Attacker) {
                 sleep(kind.pause).await;
             }
         }));
-    }
-}
-
-/// Makes the thread that calls it one that others go before.
-fn yield_to_others() {
-    let link = std::fs::read_link("/proc/thread-self").unwrap_or_default();
-    if let Some(thread) = link.file_name() {
-        let mut chrt = Command::new("chrt");
-        chrt.args(["--idle", "--pid", "0"]).arg(thread);
-        // Where that is not to be had they are as important as the others.
-        drop(chrt.stdout(Stdio::null()).stderr(Stdio::null()).status());
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Minute {
     pub(super) writes: Waits,
     pub(super) reads: Waits,
     pub(super) newcomers: Waits,
+    /// The memory of the server in its second half, the median.
+    pub(super) settled_mb: f64,
     /// What the server held at its end.
     pub(super) last: Held,
     /// The most that it held.
@@ -129,6 +131,8 @@ impl Compared {
 pub(super) struct Summary {
     /// Whether it was too short for anything but what is lost.
     is_quick: bool,
+    /// Whether good clients went before the server; otherwise they also waited for it where they only wanted a processor.
+    pub(super) clients_go_first: bool,
     /// What writers reach that never wait.
     rate_max: f64,
     rate: f64,
@@ -136,7 +140,7 @@ pub(super) struct Summary {
     reads: Compared,
     /// Readers that make a connection for each request; not judged.
     newcomers: Compared,
-    /// Memory at the end of each quiet phase, in MB.
+    /// Memory in the second half of each quiet phase, in MB.
     memory_mb: Vec<f64>,
     /// By which part it grows, when the caches are full.
     memory_growth: f64,
@@ -159,12 +163,13 @@ impl Summary {
         let quiet = minutes
             .iter()
             .filter(|it| it.weather == Weather::Quiet)
-            .map(|it| it.last.memory_mb);
+            .map(|it| it.settled_mb);
         let memory_mb: Vec<f64> = quiet.collect();
         let warm = WARM_PHASES.div_ceil(2).min(memory_mb.len() / 4);
         let most = minutes.iter().map(|it| it.most);
         Self {
             is_quick,
+            clients_go_first: false,
             rate_max,
             rate,
             writes: Compared::new(|weather| log.writes.of_weather(weather)),
@@ -245,10 +250,16 @@ impl fmt::Display for Summary {
         writeln!(f, "writes: {}", self.writes)?;
         writeln!(f, "reads: {}", self.reads)?;
         writeln!(f, "newcomers: {}", self.newcomers)?;
+        if !self.clients_go_first {
+            writeln!(
+                f,
+                "good clients had no right to go before the server (chrt --rr): what they waited for a processor is counted"
+            )?;
+        }
         let memory: Vec<_> = self.memory_mb.iter().map(|mb| format!("{mb:.0}")).collect();
         writeln!(
             f,
-            "memory at the ends of quiet phases, MB: {}; most {:.0} MB, {} files, {} threads",
+            "memory in the second halves of quiet phases, MB: {}; most {:.0} MB, {} files, {} threads",
             memory.join(" "),
             self.most.memory_mb,
             self.most.files,

@@ -39,6 +39,15 @@ impl Held {
     }
 }
 
+/// The median of the second half of values.
+///
+/// The store's own buffers fill and empty every 20 s or so: what is held at one moment says little.
+pub(super) fn settled(values: &[f64]) -> f64 {
+    let mut half = values.get(values.len() / 2..).unwrap_or_default().to_vec();
+    half.sort_unstable_by(f64::total_cmp);
+    half.get(half.len() / 2).copied().unwrap_or_default()
+}
+
 /// By which part of itself something grows from the first to the last of evenly spaced values, by the line that fits them best.
 pub(super) fn growth(values: &[f64]) -> f64 {
     let count = float(values.len());
@@ -59,7 +68,7 @@ pub(super) fn growth(values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Held, growth};
+    use super::{Held, growth, settled};
 
     #[test]
     fn growth_is_that_of_the_line_that_fits_best() {
@@ -71,6 +80,18 @@ mod tests {
         of(&[100.0, 100.0, 100.0, 100.0], 0.0);
         of(&[120.0, 110.0, 100.0], -1.0 / 6.0);
         of(&[7.0], 0.0);
+        of(&[], 0.0);
+    }
+
+    #[test]
+    fn what_is_settled_is_the_middle_of_the_second_half() {
+        let of = |values: &[f64], expected: f64| {
+            let found = settled(values);
+            assert!((found - expected).abs() < 1e-3, "{values:?}: {found}");
+        };
+        of(&[9.0, 9.0, 9.0, 1.0, 3.0, 2.0], 2.0);
+        of(&[5.0, 9.0, 1.0, 7.0, 3.0], 3.0);
+        of(&[7.0], 7.0);
         of(&[], 0.0);
     }
 
