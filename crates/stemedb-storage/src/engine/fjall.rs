@@ -27,8 +27,14 @@ use std::{
 };
 
 use fjall::{
-    CompressionType, Database, Error as FjallError, Keyspace, KeyspaceCreateOptions,
-    KvSeparationOptions, LsmError, PersistMode, Readable, Snapshot, compaction::Leveled,
+    CompressionType, Database, DatabaseBuilder, Error as FjallError, Keyspace,
+    KeyspaceCreateOptions, KvSeparationOptions, LsmError, PersistMode, Readable, Snapshot,
+    compaction::{
+        Leveled,
+        filter::{
+            CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
+        },
+    },
 };
 
 use self::packed::Packer;
@@ -40,6 +46,7 @@ pub(super) use fjall::Slice;
 
 mod packed;
 mod preflight;
+mod turns;
 
 /// Name of this engine.
 pub(crate) const NAME: &str = "fjall";
@@ -114,11 +121,12 @@ impl FjallEngine {
     /// Opens the engine as [`open`](Self::open) does, with so many bytes of blocks in memory.
     pub(crate) fn open_with(path: &Path, cache_bytes_max: u64) -> Result<Self, Fault> {
         preflight::check(path)?;
-        let db = Database::builder(path)
+        let builder = Database::builder(path)
             .cache_size(cache_bytes_max)
-            .worker_threads(threads())
-            .open()
-            .map_err(fault)?;
+            .worker_threads(threads());
+        // It returns at once where nobody waits for the processor.
+        let builder = turns::take_turns(builder, thread::yield_now);
+        let db = builder.open().map_err(fault)?;
         let keyspace = db.keyspace(KEYSPACE, options).map_err(fault)?;
         Ok(Self {
             handles: Some(Handles { keyspace, db }),
