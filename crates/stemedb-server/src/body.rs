@@ -17,7 +17,9 @@ use stemedb::{Prepared, Record};
 use crate::courtesy::let_others_run;
 use crate::held::Held;
 use crate::inlet::Inlet;
-use crate::limits::{ARRAY_RECORDS_MAX, BODY_BYTES_RESERVED, ERRORS_LISTED_MAX};
+use crate::limits::{
+    ARRAY_RECORDS_MAX, BODY_BYTES_RESERVED, ERRORS_LISTED_MAX, JSON_DEPTH_MAX, SCANNED_BYTES,
+};
 use crate::problem::{Asked, Problem};
 use crate::state::Shared;
 use crate::wire::{Code, ItemError};
@@ -118,6 +120,7 @@ pub(crate) struct Records {
 
 /// Reads and checks all records of a body, which are of the type `type_name`; if one is refused, all are.
 pub(crate) fn prepare(body: &[u8], type_name: &'static str) -> Result<Records, Problem> {
+    check_depth(body)?;
     // Nearly every body is one record, and sound. What is wrong with another is found out below.
     let one = read(body, type_name).ok();
     if let Some(Ok(one)) = one.as_ref().map(Prepared::new) {
@@ -209,6 +212,35 @@ fn split(body: &[u8]) -> Result<(Form, Vec<&RawValue>), Problem> {
     }
 }
 
+/// Refuses what is long and nested deeper than any record, before the parser follows it to its end.
+fn check_depth(body: &[u8]) -> Result<(), Problem> {
+    if body.len() <= SCANNED_BYTES {
+        return Ok(());
+    }
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for (index, byte) in body.iter().enumerate() {
+        if index.is_multiple_of(SCANNED_BYTES) {
+            let_others_run();
+        }
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > JSON_DEPTH_MAX {
+            let detail = format!(
+                "it is nested deeper than {JSON_DEPTH_MAX} levels at byte {index}, which no record is, or a quotation mark is missing before"
+            );
+            return Err(Problem::new(Code::InvalidRecord, detail));
+        }
+    }
+    Ok(())
+}
+
 /// The elements of an array, as far as an array may go.
 struct Elements<'a> {
     texts: Vec<&'a RawValue>,
@@ -233,6 +265,7 @@ impl<'de> Visitor<'de> for ElementsVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Elements<'de>, A::Error> {
         let mut texts = Vec::new();
         while texts.len() < ARRAY_RECORDS_MAX {
+            let_others_run();
             match array.next_element()? {
                 Some(text) => texts.push(text),
                 None => break,
@@ -241,6 +274,9 @@ impl<'de> Visitor<'de> for ElementsVisitor {
         let mut count = texts.len();
         while array.next_element::<IgnoredAny>()?.is_some() {
             count += 1;
+            if count.is_multiple_of(ARRAY_RECORDS_MAX) {
+                let_others_run();
+            }
         }
         Ok(Elements { texts, count })
     }

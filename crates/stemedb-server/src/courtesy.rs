@@ -4,43 +4,77 @@
 //! is done in a tenth of one.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::limits::{COURTESY_MICROS, TASKS_GAP_MICROS, TASKS_MICROS};
+use crate::limits::{COURTESY_MICROS, TASKS_GAP_MICROS, TASKS_MICROS, USUAL_TURN_MICROS};
 
 thread_local! {
-    /// When this thread took its turn; `None` where its work takes none.
-    static TURN: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The turn that this thread took; `None` where its work takes none.
+    static TURN: Cell<Option<Taken>> = const { Cell::new(None) };
 
     /// What this thread polled last.
     static TASKS: Cell<Option<Tasks>> = const { Cell::new(None) };
 }
 
+/// How long a turn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// Somebody waits for an answer that takes about a millisecond: each turn that ends costs a wait for whoever else is there.
+    Usual,
+    /// What may take long.
+    Short,
+}
+
+impl Turns {
+    const fn length(self) -> Duration {
+        Duration::from_micros(match self {
+            Self::Usual => USUAL_TURN_MICROS,
+            Self::Short => COURTESY_MICROS,
+        })
+    }
+}
+
+/// A turn, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Taken {
+    turns: Turns,
+    begun: Instant,
+}
+
+impl Taken {
+    fn now(turns: Turns) -> Self {
+        let begun = Instant::now();
+        Self { turns, begun }
+    }
+}
+
 /// Does work that takes turns with others.
-pub(crate) fn in_turns<T>(work: impl FnOnce() -> T) -> T {
-    TURN.set(Some(Instant::now()));
-    let _turn = Turn;
+pub(crate) fn in_turns<T>(turns: Turns, work: impl FnOnce() -> T) -> T {
+    let _before = Before(TURN.replace(Some(Taken::now(turns))));
     work()
 }
 
-/// The turn of this thread, which ends when this is dropped: also where the work panics, for the thread goes on.
-struct Turn;
+/// The turn that this thread had before, which it has again when this is dropped: also where the work panics, for the thread goes on.
+struct Before(Option<Taken>);
 
-impl Drop for Turn {
+impl Drop for Before {
     fn drop(&mut self) {
-        TURN.set(None);
+        TURN.set(self.0);
     }
 }
 
 /// Lets others run if the turn of this thread was long enough, which costs what reading a clock does. Where no work takes turns it does
 /// nothing.
 pub(crate) fn let_others_run() {
-    if is_over() {
+    if let Some(taken) = TURN.get()
+        && taken.begun.elapsed() >= taken.turns.length()
+    {
         thread::yield_now();
-        TURN.set(Some(Instant::now()));
+        TURN.set(Some(Taken::now(taken.turns)));
     }
 }
 
@@ -62,6 +96,12 @@ pub(crate) fn poll_in_turn<T>(poll: impl FnOnce() -> T) -> T {
     polled
 }
 
+/// Does a task as one of many: each of its polls goes through [`poll_in_turn`].
+pub(crate) fn among_others<T>(task: impl Future<Output = T>) -> impl Future<Output = T> {
+    let mut task = Box::pin(task);
+    poll_fn(move |cx| poll_in_turn(|| task.as_mut().poll(cx)))
+}
+
 /// Tasks that a thread polled, one right behind the other.
 #[derive(Clone, Copy, Debug)]
 struct Tasks {
@@ -81,9 +121,15 @@ impl Tasks {
     }
 }
 
-fn is_over() -> bool {
-    let turn = Duration::from_micros(COURTESY_MICROS);
-    TURN.get().is_some_and(|begun| begun.elapsed() >= turn)
+/// Whether work lets others run whose turn was over before it began.
+#[cfg(test)]
+pub(crate) fn lets_others_run(work: impl FnOnce()) -> bool {
+    let taken = Taken::now(Turns::Short);
+    let begun = taken.begun.checked_sub(Duration::from_secs(1));
+    let over = begun.map(|begun| Taken { begun, ..taken });
+    TURN.set(over);
+    work();
+    TURN.take() != over
 }
 
 #[cfg(test)]
@@ -94,26 +140,61 @@ mod tests {
     use tokio::time::{Instant, advance};
 
     use super::{
-        COURTESY_MICROS, TASKS, TASKS_GAP_MICROS, TASKS_MICROS, TURN, in_turns, is_over,
-        let_others_run, poll_in_turn,
+        COURTESY_MICROS, TASKS, TASKS_GAP_MICROS, TASKS_MICROS, TURN, Taken, Turns,
+        USUAL_TURN_MICROS, among_others, in_turns, let_others_run, poll_in_turn,
     };
 
     #[tokio::test(start_paused = true)]
     async fn a_turn_is_over_after_its_time_and_begins_anew() {
-        assert!(!is_over(), "no work takes turns");
-        in_turns(|| assert!(!is_over()));
-        let begun = in_turns(|| TURN.get());
-        assert!(begun.is_some() && TURN.get().is_none());
-        let panicked = std::panic::catch_unwind(|| in_turns(|| panic!("on purpose")));
-        assert!(panicked.is_err() && TURN.get().is_none());
-        TURN.set(begun);
-        advance(Duration::from_micros(COURTESY_MICROS - 1)).await;
-        assert!(!is_over());
-        advance(Duration::from_micros(1)).await;
-        assert!(is_over());
         let_others_run();
-        assert!(!is_over());
-        TURN.set(None);
+        assert_eq!(TURN.get(), None, "no work takes turns");
+        for (turns, micros) in [
+            (Turns::Usual, USUAL_TURN_MICROS),
+            (Turns::Short, COURTESY_MICROS),
+        ] {
+            let first = in_turns(turns, || TURN.get());
+            let begun = Instant::now();
+            assert_eq!((first, TURN.get()), (Some(Taken { turns, begun }), None));
+            TURN.set(first);
+            advance(Duration::from_micros(micros - 1)).await;
+            let_others_run();
+            assert_eq!(TURN.get(), first);
+            advance(Duration::from_micros(1)).await;
+            let_others_run();
+            let begun = Instant::now();
+            assert_eq!(TURN.get(), Some(Taken { turns, begun }));
+            TURN.set(None);
+        }
+        // Within another one, which goes on behind it.
+        let outer = in_turns(Turns::Usual, || {
+            let outer = TURN.get();
+            let inner = in_turns(Turns::Short, || TURN.get());
+            assert_ne!(inner, outer);
+            assert_eq!(TURN.get(), outer);
+            outer
+        });
+        assert_eq!(outer.map(|taken| taken.turns), Some(Turns::Usual));
+        let panics = || in_turns(Turns::Short, || panic!("on purpose"));
+        assert!(std::panic::catch_unwind(panics).is_err() && TURN.get().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_among_others_is_one_of_the_row() {
+        TASKS.set(None);
+        assert_eq!(among_others(async { 7 }).now_or_never(), Some(7));
+        let begun = || TASKS.get().map(|tasks| tasks.begun);
+        let first = begun();
+        assert_eq!(first, Some(Instant::now()));
+        advance(Duration::from_micros(TASKS_GAP_MICROS - 1)).await;
+        // Also one that is not done, each time that it is polled.
+        let mut task = among_others(std::future::pending::<()>());
+        for _ in 0..2 {
+            assert_eq!((&mut task).now_or_never(), None);
+            let ended = TASKS.get().map(|tasks| tasks.ended);
+            assert_eq!((begun(), ended), (first, Some(Instant::now())));
+            advance(Duration::from_micros(1)).await;
+        }
+        TASKS.set(None);
     }
 
     #[tokio::test(start_paused = true)]

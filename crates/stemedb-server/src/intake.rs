@@ -17,6 +17,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
+use crate::courtesy::among_others;
 use crate::held::Held;
 use crate::limits::SUBMISSION_RECORDS_MAX;
 
@@ -221,7 +222,7 @@ impl Worker {
         let acknowledged_upto = Arc::clone(&self.acknowledged_upto);
         let answer = answer(submission, batch.askers, acknowledged_upto);
         // Where the runtime has ended it is dropped, and with it whoever asked.
-        drop(self.runtime.spawn(answer));
+        drop(self.runtime.spawn(among_others(answer)));
     }
 
     fn take(&mut self, message: Message, batch: &mut Batch) {

@@ -47,6 +47,9 @@ pub(crate) const SUBMISSION_RECORDS_MAX: usize = 16_384;
 /// Bytes of lines that are checked and submitted together, but for a line that is longer.
 pub(crate) const CHUNK_BYTES: usize = 512 << 10;
 
+/// Bytes that a body is decompressed to, or from, before others may run.
+pub(crate) const DECODED_BYTES: usize = 64 << 10;
+
 /// Lines that are checked and submitted together at most.
 pub(crate) const CHUNK: ChunkLimit = ChunkLimit {
     bytes: CHUNK_BYTES,
@@ -179,11 +182,20 @@ pub(crate) const LINGERING_MAX: usize = 64;
 /// How nice a thread is that does what may take long, from 0 to 19: at 10 it gets a tenth of a processor that others want as well.
 pub(crate) const PATIENT_NICENESS: i32 = 10;
 
-/// Microseconds that work on a thread goes on before it lets others run.
+/// Microseconds that work which may take long goes on before it lets others run.
 pub(crate) const COURTESY_MICROS: u64 = 100;
+
+/// The same, for what usually takes a millisecond or less.
+pub(crate) const USUAL_TURN_MICROS: u64 = 250;
 
 /// Microseconds that a thread goes from connection to connection before it lets others run.
 pub(crate) const TASKS_MICROS: u64 = 250;
+
+/// Bytes of a body of JSON whose depth is looked at before others may run; where it has no more, nobody looks.
+pub(crate) const SCANNED_BYTES: usize = 64 << 10;
+
+/// Levels to which arrays and objects of a long body of JSON may be nested: many more than those of an array of records.
+pub(crate) const JSON_DEPTH_MAX: usize = 128;
 
 /// Microseconds without a connection after which its turn begins anew: it slept, did something else, or others ran.
 pub(crate) const TASKS_GAP_MICROS: u64 = 30;

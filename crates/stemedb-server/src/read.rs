@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::Span;
 
-use crate::courtesy::{in_turns, let_others_run};
+use crate::courtesy::{Turns, in_turns, let_others_run};
 use crate::limits::{APPLIED_POLL_MS, PATIENT_NICENESS};
 use crate::problem::{Asked, Problem};
 use crate::query::At;
@@ -128,7 +128,7 @@ pub(crate) async fn block<T: Send + 'static>(
     let span = Span::current();
     let done = spawn_blocking(move || {
         let _place = place;
-        span.in_scope(work)
+        in_turns(Turns::Usual, || span.in_scope(work))
     });
     done.await.unwrap_or_else(|error| unanswered(&error))
 }
@@ -168,7 +168,7 @@ impl Patient {
         self.threads.spawn(move || {
             let _place = place;
             // Whoever stopped waiting gets no answer.
-            drop(answer.send(in_turns(|| span.in_scope(work))));
+            drop(answer.send(in_turns(Turns::Short, || span.in_scope(work))));
         });
         answered.await.unwrap_or_else(|error| unanswered(&error))
     }

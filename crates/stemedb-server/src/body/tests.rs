@@ -1,6 +1,10 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{ARRAY_RECORDS_MAX, Form, check_form, next_capacity, prepare, read};
+use super::{
+    ARRAY_RECORDS_MAX, Form, JSON_DEPTH_MAX, SCANNED_BYTES, check_depth, check_form, next_capacity,
+    prepare, read,
+};
+use crate::courtesy::lets_others_run;
 use crate::wire::Code;
 
 const CLAIM: &str = r#""subject":"s","predicate":"p","object":1,"agent":"a""#;
@@ -66,6 +70,61 @@ fn bodies_that_are_no_json_are_told_from_records_that_are_wrong() {
     }
     let good = prepare(format!(" {{{CLAIM}}}\n").as_bytes(), "assertion").unwrap();
     assert_eq!((good.form, good.prepared.len()), (Form::One, 1));
+}
+
+#[test]
+fn what_is_long_and_nested_too_deep_is_not_followed_to_its_end() {
+    let refused = |text: &str| prepare(text.as_bytes(), "assertion").unwrap_err();
+    let is_too_deep = |text: &str| refused(text).detail.contains("deeper than 128 levels");
+    let blanks = " ".repeat(SCANNED_BYTES);
+    for open in ["[", "{\"a\":", "[{\"a\":"] {
+        let deep = open.repeat(JSON_DEPTH_MAX + 1);
+        assert!(
+            !is_too_deep(&deep),
+            "where it is short the parser says what is wrong"
+        );
+        assert!(is_too_deep(&(deep.clone() + &blanks)), "{open}");
+        // Beyond the first part, and from one into the next.
+        assert!(is_too_deep(&(blanks.clone() + &deep)), "{open}");
+        let half = blanks.get(deep.len() / 2..).unwrap();
+        assert!(is_too_deep(&(half.to_owned() + &deep)), "{open}");
+    }
+    let problem = refused(&("[".repeat(JSON_DEPTH_MAX + 1) + &blanks));
+    assert_eq!(problem.code, Code::InvalidRecord);
+    assert!(
+        problem.detail.contains("at byte 128,"),
+        "{}",
+        problem.detail
+    );
+    // As deep as may be, and as wide as it wants.
+    let closed = "[".repeat(JSON_DEPTH_MAX) + &"]".repeat(JSON_DEPTH_MAX);
+    assert!(!is_too_deep(&(closed + &blanks)));
+    let wide = format!("[{}[]]", "[],".repeat(SCANNED_BYTES));
+    assert_eq!(refused(&wide).code, Code::BodyTooLarge);
+    // In a text they are no brackets, whatever is escaped in it, and wherever a part ends.
+    for text in [r#""[""#, r#""{""#, r#""\"[""#, r#""\\","[""#, r#""\\\"[""#] {
+        for shift in 0..12 {
+            let texts = format!(
+                "[{}{}0]",
+                &blanks[..shift],
+                format!("{text},").repeat(SCANNED_BYTES / 3)
+            );
+            assert!(!is_too_deep(&texts), "{text}");
+        }
+    }
+    let behind_texts = format!(
+        "[{}{}",
+        r#""\\","\"","#.repeat(SCANNED_BYTES / 3),
+        "[".repeat(JSON_DEPTH_MAX)
+    );
+    assert!(is_too_deep(&behind_texts));
+}
+
+#[test]
+fn a_long_body_lets_others_run_while_its_depth_is_looked_at() {
+    // Its turn was over before.
+    let body = "[".to_owned() + &" ".repeat(2 * SCANNED_BYTES);
+    assert!(lets_others_run(|| drop(check_depth(body.as_bytes()))));
 }
 
 #[test]

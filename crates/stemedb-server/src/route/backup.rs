@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use super::json;
 use crate::auth::Caller;
+use crate::courtesy::among_others;
 use crate::limits::{BACKUPS_MAX, SEGMENT_PIECE_BYTES};
 use crate::outlet::{Outlet, outlet};
 use crate::problem::{Asked, Problem};
@@ -76,7 +77,7 @@ pub(super) async fn bytes(
             rest: length,
             _place: place,
         };
-        tokio::spawn(copy.run().in_current_span());
+        tokio::spawn(among_others(copy.run()).in_current_span());
     }
     Ok(respond(body, length))
 }

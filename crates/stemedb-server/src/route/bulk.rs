@@ -19,6 +19,7 @@ use axum::{
 };
 use tracing::Instrument as _;
 
+use crate::courtesy::among_others;
 use crate::inlet::Inlet;
 use crate::outlet::outlet;
 use crate::problem::Problem;
@@ -70,7 +71,7 @@ pub(super) async fn post(
         outlet,
         place,
     };
-    tokio::spawn(upload.run(inlet, cutter).in_current_span());
+    tokio::spawn(among_others(upload.run(inlet, cutter)).in_current_span());
     let mut response = Response::new(body);
     let kind = HeaderValue::from_static(NDJSON);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

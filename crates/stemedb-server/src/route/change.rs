@@ -12,6 +12,7 @@ use axum::{
 use stemedb::Sequence;
 use tracing::Instrument as _;
 
+use crate::courtesy::among_others;
 use crate::outlet::outlet;
 use crate::problem::{Asked, Problem};
 use crate::query::{FEED, Query, bad, past};
@@ -68,7 +69,7 @@ pub(super) async fn get(
             feed.run().await;
             drop(place);
         };
-        tokio::spawn(run.in_current_span());
+        tokio::spawn(among_others(run).in_current_span());
     }
     Ok(respond(body, form))
 }

@@ -11,7 +11,7 @@ use stemedb::{Record, RecordId, Stored};
 
 use super::{Way, json};
 use crate::body::{Form, JsonBody, Records, prepare};
-use crate::courtesy::in_turns;
+use crate::courtesy::{Turns, in_turns};
 use crate::intake::NotTaken;
 use crate::limits::{BODY_BYTES_INLINE_MAX, ERRORS_LISTED_MAX};
 use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
@@ -43,7 +43,7 @@ async fn post(shared: &Shared, body: JsonBody, type_name: &'static str) -> Answe
     let Records { form, prepared } = if bytes.len() <= BODY_BYTES_INLINE_MAX {
         prepare(&bytes, type_name)?
     } else {
-        let work = move || in_turns(|| prepare(&bytes, type_name));
+        let work = move || in_turns(Turns::Short, || prepare(&bytes, type_name));
         block(&shared.checks, work).await?
     };
     let outcomes = shared.intake.store(prepared, held).await;

@@ -7,7 +7,8 @@ use axum::body::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use stemedb::ndjson::{Chunk, Splitter};
 
-use crate::limits::{CHUNK, ZSTD_WINDOW_LOG_MAX};
+use crate::courtesy::let_others_run;
+use crate::limits::{CHUNK, DECODED_BYTES, ZSTD_WINDOW_LOG_MAX};
 
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,9 @@ impl Cutter {
         while self.failure.is_none() && !self.splitter.is_full() && !self.splitter.has_ended() {
             let (decoder, last) = (&mut self.decoder, &mut self.last);
             let filled = self.splitter.fill(|room| {
+                let_others_run();
+                let most = room.len().min(DECODED_BYTES);
+                let room = room.get_mut(..most).unwrap_or_default();
                 let read = decoder.read(room)?;
                 *last = room.get(..read).and_then(<[u8]>::last).copied().or(*last);
                 Ok(read)
@@ -176,8 +180,10 @@ struct Pieces {
 
 impl BufRead for Pieces {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        // What is compressed may come to nothing, however long it is.
+        let_others_run();
         match self.pieces.front() {
-            Some(piece) => Ok(piece),
+            Some(piece) => Ok(piece.get(..DECODED_BYTES).unwrap_or(piece)),
             None if self.has_ended => Ok(&[]),
             None => Err(ErrorKind::WouldBlock.into()),
         }

@@ -16,7 +16,7 @@ use super::check::{Checked, Line, check};
 use super::decode::{Cutter, Step};
 use super::report::{Tally, Unknown, write};
 use crate::auth::Caller;
-use crate::courtesy::in_turns;
+use crate::courtesy::{Turns, in_turns};
 use crate::held::Held;
 use crate::inlet::Inlet;
 use crate::intake::{Awaited, NotTaken};
@@ -172,7 +172,7 @@ impl Upload {
         if is_short {
             work()
         } else {
-            block(&self.shared.checks, move || in_turns(work)).await
+            block(&self.shared.checks, move || in_turns(Turns::Short, work)).await
         }
     }
 
@@ -315,7 +315,10 @@ impl Reading<'_> {
         let is_costly = cutter.is_costly();
         let work = move || (cutter.step(), cutter);
         let (step, cutter) = if is_costly {
-            block(&self.shared.patient.places, move || Ok(work())).await?
+            block(&self.shared.patient.places, move || {
+                Ok(in_turns(Turns::Short, work))
+            })
+            .await?
         } else {
             work()
         };
@@ -333,7 +336,7 @@ impl Reading<'_> {
         };
         let checked = spawn_blocking(move || {
             let _place = place;
-            in_turns(|| check(&chunk))
+            in_turns(Turns::Short, || check(&chunk))
         });
         let checking = Passed::Chunk(Checking { checked, held });
         self.to_submit.send(checking).await.or(Err(Over))

@@ -1,12 +1,13 @@
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use stemedb::limits::LINE_BYTES_MAX;
 use stemedb::ndjson::Content;
 
-use super::{Cutter, Encoding, Step};
-use crate::limits::CHUNK_BYTES;
+use super::{Cutter, Encoding, Pieces, Step};
+use crate::courtesy::lets_others_run;
+use crate::limits::{CHUNK_BYTES, DECODED_BYTES};
 
 const ENCODINGS: [Encoding; 3] = [Encoding::Identity, Encoding::Gzip, Encoding::Zstd];
 
@@ -108,4 +109,21 @@ fn a_window_that_is_larger_than_http_allows_is_refused() {
     encoder.write_all(&vec![b'\n'; 1000]).unwrap();
     let body = encoder.finish().unwrap();
     assert!(!decode(&body, Encoding::Zstd, usize::MAX).1);
+}
+
+#[test]
+fn what_is_decompressed_lets_others_run_between_parts_of_it() {
+    let mut cutter = Cutter::new(Encoding::Zstd).unwrap();
+    cutter.feed([Bytes::from(encode(&vec![0; DECODED_BYTES], Encoding::Zstd))]);
+    assert!(lets_others_run(|| drop(cutter.step())));
+    // Also where it comes to nothing, as frames do that are to be skipped.
+    let long = Bytes::from(vec![0; 2 * DECODED_BYTES + 1]);
+    let mut pieces = Pieces::default();
+    pieces.pieces.push_back(long);
+    for expected in [DECODED_BYTES, DECODED_BYTES, 1] {
+        let mut read = 0;
+        assert!(lets_others_run(|| read = pieces.fill_buf().unwrap().len()));
+        assert_eq!(read, expected);
+        pieces.consume(read);
+    }
 }
