@@ -212,21 +212,22 @@ fn split(body: &[u8]) -> Result<(Form, Vec<&RawValue>), Problem> {
     }
 }
 
-/// Refuses what is long and nested deeper than any record, before the parser follows it to its end.
+/// Refuses what is long and nested deeper than any record, before the parser follows it to its end: `serde_json` limits the depth of what it
+/// reads, but not of a text that it keeps as it is, or of what it ignores.
 fn check_depth(body: &[u8]) -> Result<(), Problem> {
     if body.len() <= SCANNED_BYTES {
         return Ok(());
     }
-    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
-    for (index, byte) in body.iter().enumerate() {
-        if index.is_multiple_of(SCANNED_BYTES) {
+    let (mut depth, mut looked_at) = (0_usize, 0);
+    let mut bytes = body.iter();
+    while let Some(byte) = bytes.next() {
+        let index = body.len() - bytes.len() - 1;
+        if index >= looked_at {
             let_others_run();
+            looked_at = index + SCANNED_BYTES;
         }
         match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = is_text,
-            b'"' => is_text = !is_text,
-            _ if is_text => {}
+            b'"' => pass_text(&mut bytes),
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
@@ -239,6 +240,14 @@ fn check_depth(body: &[u8]) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// Goes behind the end of a text.
+fn pass_text(bytes: &mut std::slice::Iter<'_, u8>) {
+    while let Some(b'\\') = bytes.find(|byte| matches!(byte, b'"' | b'\\')) {
+        // What is escaped ends no text.
+        bytes.next();
+    }
 }
 
 /// The elements of an array, as far as an array may go.

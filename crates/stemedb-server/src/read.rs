@@ -65,7 +65,7 @@ impl Shared {
             read(&view.map_err(|error| Problem::of(&error, Asked::Read))?)
         };
         let read = match places {
-            Places::Prompt(places) => block(places, read).await,
+            Places::Prompt(places) => block(places, Turns::Usual, read).await,
             Places::Patient(patient) => patient.block(read).await,
         };
         drop(waiting);
@@ -116,11 +116,12 @@ impl Drop for Waiting {
     }
 }
 
-/// Runs what blocks on the blocking pool, when one of `places` is free.
+/// Runs what blocks on the blocking pool, when one of `places` is free, in turns with others.
 ///
 /// Whoever stops waiting does not end it: it keeps its place until it is done, or finds that it is given up.
 pub(crate) async fn block<T: Send + 'static>(
     places: &Arc<Semaphore>,
+    turns: Turns,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let place = Arc::clone(places).acquire_owned().await;
@@ -128,7 +129,7 @@ pub(crate) async fn block<T: Send + 'static>(
     let span = Span::current();
     let done = spawn_blocking(move || {
         let _place = place;
-        in_turns(Turns::Usual, || span.in_scope(work))
+        in_turns(turns, || span.in_scope(work))
     });
     done.await.unwrap_or_else(|error| unanswered(&error))
 }

@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 
 use super::json;
 use crate::auth::Caller;
-use crate::courtesy::among_others;
+use crate::courtesy::{Turns, among_others};
 use crate::limits::{BACKUPS_MAX, SEGMENT_PIECE_BYTES};
 use crate::outlet::{Outlet, outlet};
 use crate::problem::{Asked, Problem};
@@ -138,7 +138,7 @@ impl Copy {
             piece.truncate(read);
             Ok(piece)
         };
-        let Ok(piece) = block(&self.shared.reads, read).await else {
+        let Ok(piece) = block(&self.shared.reads, Turns::Usual, read).await else {
             return ControlFlow::Break(false);
         };
         let read = piece.len() as u64;

@@ -9,6 +9,7 @@ use axum::{
     response::Response,
 };
 
+use crate::courtesy::Turns;
 use crate::problem::Problem;
 use crate::query::NoQuery;
 use crate::read::block;
@@ -26,7 +27,7 @@ pub(super) async fn scrape(
         let text = metrics.write();
         text.or(Err(Problem::internal("the metrics cannot be written")))
     };
-    let text = block(&shared.scrapes, write).await?;
+    let text = block(&shared.scrapes, Turns::Usual, write).await?;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, TEXT);
     Ok(response)

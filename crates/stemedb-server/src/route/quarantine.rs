@@ -10,6 +10,7 @@ use axum::{
 use stemedb::{QuarantinedRecord, Sequence};
 
 use super::{json, json_bytes, record::status};
+use crate::courtesy::Turns;
 use crate::page::Page;
 use crate::problem::{Asked, Problem};
 use crate::query::{LIST, NoQuery, PathNumber, Query, cannot_list};
@@ -65,7 +66,7 @@ pub(super) async fn retry(
         let receipt = database.retry_quarantined(sequence);
         receipt.map_err(|error| Problem::of(&error, Asked::Write))
     };
-    let retried = Retried::from(&block(&shared.retries, retry).await?);
+    let retried = Retried::from(&block(&shared.retries, Turns::Usual, retry).await?);
     json(status([(retried.status, retried.durability)]), &retried)
 }
 

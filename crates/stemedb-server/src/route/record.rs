@@ -11,7 +11,7 @@ use stemedb::{Record, RecordId, Stored};
 
 use super::{Way, json};
 use crate::body::{Form, JsonBody, Records, prepare};
-use crate::courtesy::{Turns, in_turns};
+use crate::courtesy::Turns;
 use crate::intake::NotTaken;
 use crate::limits::{BODY_BYTES_INLINE_MAX, ERRORS_LISTED_MAX};
 use crate::problem::{Asked, OUTCOME_UNKNOWN, Problem};
@@ -43,8 +43,8 @@ async fn post(shared: &Shared, body: JsonBody, type_name: &'static str) -> Answe
     let Records { form, prepared } = if bytes.len() <= BODY_BYTES_INLINE_MAX {
         prepare(&bytes, type_name)?
     } else {
-        let work = move || in_turns(Turns::Short, || prepare(&bytes, type_name));
-        block(&shared.checks, work).await?
+        let work = move || prepare(&bytes, type_name);
+        block(&shared.checks, Turns::Short, work).await?
     };
     let outcomes = shared.intake.store(prepared, held).await;
     let outcomes = outcomes.map_err(|not_taken| match not_taken {

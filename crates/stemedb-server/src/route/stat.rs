@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::json;
+use crate::courtesy::Turns;
 use crate::problem::{Asked, Problem};
 use crate::query::NoQuery;
 use crate::read::block;
@@ -21,7 +22,7 @@ pub(super) async fn stats(
         let stats = database.stats();
         stats.map_err(|error| Problem::of(&error, Asked::Read))
     };
-    let stats = block(&shared.reads, read).await?;
+    let stats = block(&shared.reads, Turns::Usual, read).await?;
     json(StatusCode::OK, &Stats::from(&stats))
 }
 

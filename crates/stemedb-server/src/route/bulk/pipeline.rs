@@ -172,7 +172,7 @@ impl Upload {
         if is_short {
             work()
         } else {
-            block(&self.shared.checks, move || in_turns(Turns::Short, work)).await
+            block(&self.shared.checks, Turns::Short, work).await
         }
     }
 
@@ -315,10 +315,8 @@ impl Reading<'_> {
         let is_costly = cutter.is_costly();
         let work = move || (cutter.step(), cutter);
         let (step, cutter) = if is_costly {
-            block(&self.shared.patient.places, move || {
-                Ok(in_turns(Turns::Short, work))
-            })
-            .await?
+            let work = move || Ok(work());
+            block(&self.shared.patient.places, Turns::Short, work).await?
         } else {
             work()
         };

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::filter::Filter;
 use super::form::Form;
 use crate::auth::Caller;
-use crate::courtesy::{Turns, in_turns, let_others_run};
+use crate::courtesy::{Turns, let_others_run};
 use crate::limits::{
     FEED_PART, FEED_PARTS_MAX, FEED_PAUSE_MS, FEED_PIECE_BYTES, FEED_REST_SECONDS,
 };
@@ -177,10 +177,7 @@ impl Feed {
             }
         };
         // Feeds that begin far behind have much to do at once: reads and writes go before.
-        let (stands, read) = block(&self.shared.patient.places, move || {
-            in_turns(Turns::Short, read)
-        })
-        .await?;
+        let (stands, read) = block(&self.shared.patient.places, Turns::Short, read).await?;
         (self.upto, self.applied) = stands;
         self.upto = until.map_or(self.upto, |until| self.upto.min(until));
         Ok(read)

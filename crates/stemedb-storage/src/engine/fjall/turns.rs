@@ -79,7 +79,7 @@ mod tests {
         let db = builder.open().unwrap();
         let keyspace = db.keyspace("stream", options).unwrap();
         let pairs = PAIRS * 10;
-        // Every third value lies apart.
+        // Two of three values are long enough to lie apart.
         let value = |number: u32| number.to_be_bytes().repeat(1 + number as usize % 3 * 50);
         for table in 0..2 {
             for number in (0..pairs).filter(|number| number % 2 == table) {
