@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Bytes,
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
@@ -14,23 +13,27 @@ use serde::{
 use serde_json::value::RawValue;
 use stemedb::{Prepared, Record};
 
-use crate::courtesy::let_others_run;
+use crate::courtesy::{Turns, let_others_run};
 use crate::held::Held;
 use crate::inlet::Inlet;
 use crate::limits::{
     ARRAY_RECORDS_MAX, BODY_BYTES_RESERVED, ERRORS_LISTED_MAX, JSON_DEPTH_MAX, SCANNED_BYTES,
 };
 use crate::problem::{Asked, Problem};
+use crate::read::block;
 use crate::state::Shared;
 use crate::wire::{Code, ItemError};
 
+mod rope;
 #[cfg(test)]
 mod tests;
+
+use rope::Rope;
 
 /// A body of JSON, with its share of the memory that all bodies may take.
 #[derive(Debug)]
 pub(crate) struct JsonBody {
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: Rope,
     pub(crate) held: Held,
 }
 
@@ -45,20 +48,25 @@ impl FromRequest<Arc<Shared>> for JsonBody {
             return Err(too_large(bytes_max));
         }
         let mut inlet = Inlet::new(request, &shared.settings);
-        let (mut held, mut bytes) = (Held::default(), Vec::<u8>::new());
+        let (mut held, mut bytes) = (Held::default(), Rope::default());
         while let Some(more) = inlet.next().await.map_err(unreadable)? {
             let length = bytes.len() + more.len();
             if length > bytes_max {
+                // To give back megabytes takes long as well.
+                let give_back = move || {
+                    drop(bytes);
+                    Ok(())
+                };
+                block(&shared.checks, Turns::Short, give_back).await?;
                 return Err(too_large(bytes_max));
             }
             if length > bytes.capacity() {
                 let capacity = next_capacity(bytes.capacity(), length, said.unwrap_or(bytes_max));
                 shared.bodies.grow(&mut held, capacity).await;
-                bytes.reserve_exact(capacity - bytes.len());
+                bytes.grow(capacity);
             }
-            bytes.extend_from_slice(&more);
+            bytes.extend(&more);
         }
-        let bytes = bytes.into();
         Ok(Self { bytes, held })
     }
 }

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use crate::limits::{COURTESY_MICROS, TASKS_GAP_MICROS, TASKS_MICROS, USUAL_TURN_
 thread_local! {
     /// The turn that this thread took; `None` where its work takes none.
     static TURN: Cell<Option<Taken>> = const { Cell::new(None) };
+
+    /// Since when this thread polls the task that it polls; `None` between two.
+    static POLL: Cell<Option<Instant>> = const { Cell::new(None) };
 
     /// What this thread polled last.
     static TASKS: Cell<Option<Tasks>> = const { Cell::new(None) };
@@ -88,12 +92,26 @@ pub(crate) fn poll_in_turn<T>(poll: impl FnOnce() -> T) -> T {
         thread::yield_now();
         begun = Instant::now();
     }
+    POLL.set(Some(Instant::now()));
     let polled = poll();
+    POLL.set(None);
     TASKS.set(Some(Tasks {
         begun,
         ended: Instant::now(),
     }));
     polled
+}
+
+/// Ready as long as the task that is polled may go on; after that it is polled again when those were that wait already.
+///
+/// A client that sends faster than what it sends is read would have its task go on for as long as it likes.
+pub(crate) fn poll_go_on(cx: &Context<'_>) -> Poll<()> {
+    let most = Duration::from_micros(COURTESY_MICROS);
+    if POLL.get().is_none_or(|begun| begun.elapsed() < most) {
+        return Poll::Ready(());
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// Does a task as one of many: each of its polls goes through [`poll_in_turn`].

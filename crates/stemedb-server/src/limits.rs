@@ -191,7 +191,7 @@ pub(crate) const USUAL_TURN_MICROS: u64 = 250;
 /// Microseconds that a thread goes from connection to connection before it lets others run.
 pub(crate) const TASKS_MICROS: u64 = 250;
 
-/// Bytes of a body of JSON whose depth is looked at before others may run; where it has no more, nobody looks.
+/// Bytes of a body of JSON that are joined, or whose depth is looked at, before others may run; where it has no more, nobody looks.
 pub(crate) const SCANNED_BYTES: usize = 64 << 10;
 
 /// Levels to which arrays and objects of a long body of JSON may be nested: many more than those of an array of records.

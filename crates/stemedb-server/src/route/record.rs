@@ -41,9 +41,9 @@ pub(super) fn post_of(type_name: &'static str) -> Way {
 async fn post(shared: &Shared, body: JsonBody, type_name: &'static str) -> Answer {
     let JsonBody { bytes, held } = body;
     let Records { form, prepared } = if bytes.len() <= BODY_BYTES_INLINE_MAX {
-        prepare(&bytes, type_name)?
+        prepare(&bytes.join(), type_name)?
     } else {
-        let work = move || prepare(&bytes, type_name);
+        let work = move || prepare(&bytes.join(), type_name);
         block(&shared.checks, Turns::Short, work).await?
     };
     let outcomes = shared.intake.store(prepared, held).await;

@@ -14,8 +14,9 @@ use tokio::io::{
 use tokio::time::advance;
 
 use super::{JOINED_BYTES_MAX, Lingering, Pace, Paced, Patience};
+use crate::courtesy::poll_in_turn;
 use crate::crowd::Standing;
-use crate::limits::{LINGER_BURST_BYTES, LINGER_PAUSE_MS_MAX};
+use crate::limits::{COURTESY_MICROS, LINGER_BURST_BYTES, LINGER_PAUSE_MS_MAX};
 
 /// What the client has sent and nobody has read.
 const SENT: usize = 1 << 20;
@@ -57,6 +58,29 @@ async fn what_comes_behind_the_last_answer_is_read_bit_by_bit() {
     // Then it goes on, up to where the client ends.
     drop(client);
     shut_down(&mut server).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_on_and_on_is_read_until_its_turn_is_over() {
+    let (mut server, _client) = connection(1).await;
+    let woken = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    let mut piece = [0; 1024];
+    let mut read = |took| {
+        let mut buffer = ReadBuf::new(&mut piece);
+        poll_in_turn(|| {
+            advance(Duration::from_micros(took)).now_or_never();
+            let read = Pin::new(&mut server).poll_read(&mut cx, &mut buffer);
+            (read.is_ready(), buffer.filled().len())
+        })
+    };
+    assert_eq!(read(COURTESY_MICROS - 1), (true, 1024));
+    assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    assert_eq!(read(COURTESY_MICROS), (false, 0));
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    // It goes on with its next turn.
+    assert_eq!(read(0), (true, 1024));
 }
 
 #[tokio::test]
