@@ -72,6 +72,7 @@ mod read;
 mod request_id;
 mod room;
 mod route;
+mod runtime;
 mod seat;
 mod server;
 mod settings;
@@ -85,6 +86,7 @@ mod trace;
 mod visit;
 pub mod wire;
 
+pub use runtime::runtime;
 pub use server::{Listener, serve};
 pub use settings::{Settings, StartError};
 pub use shutdown::Shutdown;

@@ -4,9 +4,9 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use stemedb::{Create, Database};
 use stemedb_server::{
-    Listener, Settings, StartError, Tls, TlsError, serve, service, token::TokenFile,
+    Listener, Settings, StartError, Tls, TlsError, runtime, serve, service, token::TokenFile,
 };
-use tokio::{net::TcpListener, runtime};
+use tokio::net::TcpListener;
 
 use super::Context;
 use crate::{
@@ -104,7 +104,7 @@ pub(super) fn run(context: &mut Context, args: &Serve) -> Result<Exit, Failure> 
     let filter = filter.unwrap_or_else(|| LogFilter::of(context.settings.talk()));
     log::begin(args.log_format, filter);
     let plan = Plan::new(context, args)?;
-    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime();
     let runtime = runtime.map_err(|error| Failure::file(Exit::Unavailable, "threads", &error))?;
     let listener = runtime.block_on(TcpListener::bind(plan.listen));
     let listener = listener.map_err(|error| cannot_listen(plan.listen, &error))?;
