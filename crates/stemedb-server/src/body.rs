@@ -12,15 +12,15 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use stemedb::{Prepared, Record};
+use tokio::task::spawn_blocking;
 
-use crate::courtesy::{Turns, let_others_run};
+use crate::courtesy::let_others_run;
 use crate::held::Held;
 use crate::inlet::Inlet;
 use crate::limits::{
     ARRAY_RECORDS_MAX, BODY_BYTES_RESERVED, ERRORS_LISTED_MAX, JSON_DEPTH_MAX, SCANNED_BYTES,
 };
 use crate::problem::{Asked, Problem};
-use crate::read::block;
 use crate::state::Shared;
 use crate::wire::{Code, ItemError};
 
@@ -52,12 +52,8 @@ impl FromRequest<Arc<Shared>> for JsonBody {
         while let Some(more) = inlet.next().await.map_err(unreadable)? {
             let length = bytes.len() + more.len();
             if length > bytes_max {
-                // To give back megabytes takes long as well.
-                let give_back = move || {
-                    drop(bytes);
-                    Ok(())
-                };
-                block(&shared.checks, Turns::Short, give_back).await?;
+                // To give back megabytes takes long as well. They are held until then.
+                drop(spawn_blocking(move || drop((bytes, held))));
                 return Err(too_large(bytes_max));
             }
             if length > bytes.capacity() {
@@ -137,6 +133,7 @@ pub(crate) fn prepare(body: &[u8], type_name: &'static str) -> Result<Records, P
             prepared: vec![one],
         });
     }
+    let_others_run();
     let (form, texts) = split(body)?;
     let (mut places, mut records, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (index, text) in texts.iter().enumerate() {
@@ -226,7 +223,7 @@ fn check_depth(body: &[u8]) -> Result<(), Problem> {
     if body.len() <= SCANNED_BYTES {
         return Ok(());
     }
-    let (mut depth, mut looked_at) = (0_usize, 0);
+    let (mut depth, mut looked_at) = (0_usize, SCANNED_BYTES);
     let mut bytes = body.iter();
     while let Some(byte) = bytes.next() {
         let index = body.len() - bytes.len() - 1;
@@ -252,9 +249,19 @@ fn check_depth(body: &[u8]) -> Result<(), Problem> {
 
 /// Goes behind the end of a text.
 fn pass_text(bytes: &mut std::slice::Iter<'_, u8>) {
-    while let Some(b'\\') = bytes.find(|byte| matches!(byte, b'"' | b'\\')) {
-        // What is escaped ends no text.
-        bytes.next();
+    let mut looked_at = bytes.len();
+    loop {
+        let mut part = bytes.by_ref().take(SCANNED_BYTES);
+        match part.find(|byte| matches!(byte, b'"' | b'\\')) {
+            // What is escaped ends no text.
+            Some(b'\\') => _ = bytes.next(),
+            None if !bytes.as_slice().is_empty() => {}
+            _ => return,
+        }
+        if looked_at - bytes.len() >= SCANNED_BYTES {
+            let_others_run();
+            looked_at = bytes.len();
+        }
     }
 }
 

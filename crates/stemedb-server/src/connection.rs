@@ -102,6 +102,10 @@ impl Connections {
                 woken = Some(cx.waker().clone());
                 if begun.as_mut().poll(cx).is_ready() {
                     is_ending = true;
+                    // Once more outside of its turn, in which a read may have been put off.
+                    if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                        return Poll::Ready(ended);
+                    }
                     connection.as_mut().graceful_shutdown();
                     return connection.as_mut().poll(cx);
                 }

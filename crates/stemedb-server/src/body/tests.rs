@@ -101,17 +101,22 @@ fn what_is_long_and_nested_too_deep_is_not_followed_to_its_end() {
     assert!(!is_too_deep(&(closed + &blanks)));
     let wide = format!("[{}[]]", "[],".repeat(SCANNED_BYTES));
     assert_eq!(refused(&wide).code, Code::BodyTooLarge);
-    // In a text they are no brackets, whatever is escaped in it, and wherever a part ends.
+    // In a text they are no brackets, whatever is escaped in it, however long it is, and wherever a part of it ends.
     for text in [r#""[""#, r#""{""#, r#""\"[""#, r#""\\","[""#, r#""\\\"[""#] {
+        let texts = format!("[{}0]", format!("{text},").repeat(SCANNED_BYTES / 3));
+        assert!(!is_too_deep(&texts), "{text}");
         for shift in 0..12 {
-            let texts = format!(
-                "[{}{}0]",
-                &blanks[..shift],
-                format!("{text},").repeat(SCANNED_BYTES / 3)
+            let filled = format!("[\"{}{}", "-".repeat(SCANNED_BYTES - shift), &text[1..]);
+            let brackets = "[".repeat(JSON_DEPTH_MAX);
+            assert!(
+                !is_too_deep(&format!("{filled}{}", &brackets[1..])),
+                "{text} {shift}"
             );
-            assert!(!is_too_deep(&texts), "{text}");
+            assert!(is_too_deep(&(filled + &brackets)), "{text} {shift}");
         }
     }
+    let endless = format!("[\"{}", "[".repeat(3 * SCANNED_BYTES));
+    assert!(!is_too_deep(&endless));
     let behind_texts = format!(
         "[{}{}",
         r#""\\","\"","#.repeat(SCANNED_BYTES / 3),
@@ -122,9 +127,15 @@ fn what_is_long_and_nested_too_deep_is_not_followed_to_its_end() {
 
 #[test]
 fn a_long_body_lets_others_run_while_its_depth_is_looked_at() {
-    // Its turn was over before.
-    let body = "[".to_owned() + &" ".repeat(2 * SCANNED_BYTES);
-    assert!(lets_others_run(|| drop(check_depth(body.as_bytes()))));
+    let blanks = " ".repeat(SCANNED_BYTES);
+    let texts = "\"[\",".repeat(SCANNED_BYTES / 4 + 1);
+    let text = format!("\"{}\"", "[".repeat(2 * SCANNED_BYTES));
+    let escapes = format!("\"{}\"", r"\n".repeat(SCANNED_BYTES));
+    for rest in [blanks, texts, text, escapes] {
+        let body = format!("[{rest}");
+        // Its turn was over before.
+        assert!(lets_others_run(|| drop(check_depth(body.as_bytes()))));
+    }
 }
 
 #[test]
