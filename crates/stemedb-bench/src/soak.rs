@@ -67,9 +67,8 @@ pub(crate) struct Options {
     /// How long it goes on.
     #[arg(long, default_value_t = 30)]
     minutes: u32,
-    /// Records that are stored before it begins: a store that is not new, and does not become many times as large, so that what grows is
-    /// told from what fills. The indexes of the tables of fjall's first levels, which it keeps in memory, take 3 bytes a record.
-    #[arg(long, default_value_t = 4_000_000)]
+    /// Records that are stored before it begins: a store that is not new, so that what grows is told from what fills.
+    #[arg(long, default_value_t = 1_000_000)]
     records: u64,
     /// How long each phase is, without bad clients and with them in turn.
     #[arg(long, default_value_t = 60)]
