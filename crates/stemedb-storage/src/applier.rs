@@ -8,7 +8,7 @@ use std::{
 use crate::{
     batch::{Batch, Scope, Share},
     cursor::{Counts, Cursor, EngineCursor, reached},
-    engine::{Level, Reader},
+    engine::{CacheLookups, Level, Reader},
     error::{Error, Result},
     guard::{Fuse, Guarded, GuardedReader},
     held::{HeldViews, Replaced},
@@ -276,6 +276,13 @@ impl Applier {
         self.stream
             .stall()
             .or_else(|| small.and_then(Guarded::stall))
+    }
+
+    /// What was asked of the caches of the engines. It never waits.
+    pub(crate) fn cache_lookups(&self) -> Vec<CacheLookups> {
+        let mut lookups = self.stream.cache_lookups();
+        lookups.extend(self.small.iter().flat_map(Guarded::cache_lookups));
+        lookups
     }
 
     /// Leaves word that the stream engine may lack anything that it had not brought to the disk before.

@@ -89,6 +89,19 @@ pub enum Isolation {
     Live,
 }
 
+/// What was asked of a cache of an engine since it was opened, each block or page once for each time that it was needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CacheLookups {
+    /// The engine.
+    pub engine: &'static str,
+    /// What the engine keeps there: blocks of one kind, or pages.
+    pub content: &'static str,
+    /// Those that were in the cache.
+    pub hits: u64,
+    /// Those that had to be read from a file, or were told by the system from its own memory.
+    pub misses: u64,
+}
+
 /// Why an engine did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -182,6 +195,11 @@ pub trait Engine: Debug + Send + Sync {
     /// What is still to be done in the background, where the engine tells. It never waits, also while another call does.
     fn backlog(&self) -> Option<Backlog> {
         None
+    }
+
+    /// What was asked of its caches, where the engine counts it. It never waits, as [`backlog`](Self::backlog).
+    fn cache_lookups(&self) -> Vec<CacheLookups> {
+        Vec::new()
     }
 
     /// Takes a view of everything committed.

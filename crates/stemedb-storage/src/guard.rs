@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    engine::{Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader},
+    engine::{Bytes, CacheLookups, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader},
     error::{Corruption, Damage, EngineError, Error, RebuildReason, Result},
     watchdog::{Operation, Stall, StallLimits, Watched},
 };
@@ -136,6 +136,12 @@ impl Guarded {
     /// The call that takes longer than it should right now.
     pub(crate) fn stall(&self) -> Option<Stall> {
         self.engine.stall()
+    }
+
+    /// What was asked of the engine's caches: nothing that is known of where an engine of the store has failed.
+    pub(crate) fn cache_lookups(&self) -> Vec<CacheLookups> {
+        let ask = || Ok(self.engine.engine().cache_lookups());
+        self.fuse.read(self.name(), ask).unwrap_or_default()
     }
 
     pub(crate) fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<()> {

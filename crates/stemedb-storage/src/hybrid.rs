@@ -12,7 +12,7 @@ use crate::{
     cursor::{Cursor, EngineCursor},
     directory,
     engine::{
-        Engine, Fault,
+        CacheLookups, Engine, Fault,
         fjall::{self, FjallEngine},
         redb::{self, RedbEngine},
     },
@@ -161,6 +161,10 @@ impl KVStore for HybridStore {
 
     fn stall(&self) -> Option<Stall> {
         self.applier.stall()
+    }
+
+    fn cache_lookups(&self) -> Vec<CacheLookups> {
+        self.applier.cache_lookups()
     }
 
     fn disk_bytes(&self) -> Result<u64> {

@@ -105,6 +105,7 @@ mod watchdog;
 
 pub use batch::Batch;
 pub use cursor::{Counts, Cursor, EngineCursor};
+pub use engine::CacheLookups;
 pub use entry::{Entry, Origin, Sealer};
 pub use envelope::{ENVELOPE_BYTES, Value};
 pub use error::{

@@ -12,6 +12,7 @@ use stemedb_core::Sequence;
 use crate::{
     batch::Batch,
     cursor::{Counts, Cursor, EngineCursor},
+    engine::CacheLookups,
     envelope::{self, Value},
     error::Result,
     held::HeldViews,
@@ -174,6 +175,13 @@ pub trait KVStore: Debug + Send + Sync {
     /// A store without a watchdog answers `None`.
     fn stall(&self) -> Option<Stall> {
         None
+    }
+
+    /// Returns what was asked of the caches of the engines since they were opened; it answers at once.
+    ///
+    /// A store that does not count answers nothing.
+    fn cache_lookups(&self) -> Vec<CacheLookups> {
+        Vec::new()
     }
 
     /// Returns the bytes that the store takes on the disk, or in memory if that is where it is.

@@ -348,7 +348,7 @@ pub use stemedb_core::{
     SigningKey, Source, SourceHash, Subject, Timestamp, Vote, Weight, limits,
 };
 pub use stemedb_ingest::RecordType;
-pub use stemedb_storage::Operation as EngineOperation;
+pub use stemedb_storage::{CacheLookups, Operation as EngineOperation};
 pub use stemedb_wal::{Distribution, SyncStats};
 pub use submit::{Receipt, Status, Submission};
 pub use view::{Counts, QuarantinedRecord, Stored, SubjectCount, View};

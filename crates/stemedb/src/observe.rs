@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use stemedb_storage::CacheLookups;
 use stemedb_wal::Distribution;
 
 use crate::Stall;
@@ -32,6 +33,8 @@ pub struct Observations {
     pub views: ViewObservations,
     /// What is known of ids without asking the store.
     pub known_ids: KnownIdsObservations,
+    /// What was asked of each cache of the engines, where they count it: of fjall's blocks of three kinds, and of redb's pages.
+    pub caches: Vec<CacheLookups>,
     /// The call into an engine that takes longer than it should right now.
     pub stall: Option<Stall>,
 }
@@ -186,6 +189,7 @@ pub(crate) fn of(inner: &Inner) -> Result<Observations> {
         counts,
         views: views(inner),
         known_ids: known_ids(inner),
+        caches: inner.store.cache_lookups(),
         stall: inner.store.stall().map(Stall::from),
     })
 }

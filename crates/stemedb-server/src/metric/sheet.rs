@@ -30,11 +30,22 @@ impl Sheet<'_> {
 
     /// Something that only grows, by the values of a label.
     pub(super) fn counters(&mut self, head: Head, label: &str, values: &[(&str, u64)]) -> Result {
+        let values = values
+            .iter()
+            .map(|(name, value)| ([(label, *name)], *value));
+        self.labelled_counters(head, values)
+    }
+
+    /// Something that only grows, by the values of more than one label.
+    pub(super) fn labelled_counters<'l, const LABELS: usize>(
+        &mut self,
+        head: Head,
+        values: impl IntoIterator<Item = ([(&'l str, &'l str); LABELS], u64)>,
+    ) -> Result {
         let mut metric = self.begin(head, MetricType::Counter)?;
-        for (name, value) in values {
-            let labels = [(label, *name)];
+        for (labels, value) in values {
             let mut labelled = metric.encode_family(&labels)?;
-            labelled.encode_counter::<NoLabelSet, _, u64>(value, None)?;
+            labelled.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
         }
         Ok(())
     }

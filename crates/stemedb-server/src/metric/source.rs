@@ -62,7 +62,8 @@ impl Collector for Counting {
         ingest(sheet, &seen)?;
         stored(sheet, &seen)?;
         views(sheet, &seen)?;
-        known_ids(sheet, &seen)
+        known_ids(sheet, &seen)?;
+        caches(sheet, &seen)
     }
 }
 
@@ -319,4 +320,25 @@ fn known_ids(sheet: &mut Sheet<'_>, seen: &Observations) -> Result {
         "answered_by",
         &asked,
     )
+}
+
+fn caches(sheet: &mut Sheet<'_>, seen: &Observations) -> Result {
+    let head = (
+        "store_cache_lookups",
+        "Blocks and pages of the engines that were needed, by where they were found",
+    );
+    let lookups = seen.caches.iter().flat_map(|cache| {
+        let labels = |answered_by| {
+            [
+                ("engine", cache.engine),
+                ("content", cache.content),
+                ("answered_by", answered_by),
+            ]
+        };
+        [
+            (labels("cache"), cache.hits),
+            (labels("file"), cache.misses),
+        ]
+    });
+    sheet.labelled_counters(head, lookups)
 }

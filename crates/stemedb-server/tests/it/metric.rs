@@ -98,6 +98,37 @@ fn upload(kind: &[(&str, &str)], body: &str) -> axum::http::Request<Body> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lookups_in_each_cache_are_told_by_where_they_were_answered() {
+    let home = Home::new();
+    home.post("/v1/assertions", claim("s", "p", 1))
+        .await
+        .ok(201);
+    home.settle();
+    let caches = || home.database.observe().unwrap().caches;
+    let before = caches();
+    let seen = scrape(&home).await;
+    let after = caches();
+    assert_eq!(before.len(), 4);
+    for (before, after) in before.iter().zip(&after) {
+        let (engine, content) = (before.engine, before.content);
+        for (answered_by, from, upto) in [
+            ("cache", before.hits, after.hits),
+            ("file", before.misses, after.misses),
+        ] {
+            let labels = [
+                ("engine", engine),
+                ("content", content),
+                ("answered_by", answered_by),
+            ];
+            let told = seen.value("stemedb_store_cache_lookups_total", &labels);
+            assert!((from..=upto).contains(&told), "{labels:?}: {told}");
+        }
+    }
+    // A claim that was written has found pages of redb there.
+    assert!(before[3].hits > 0, "{before:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_happens_in_an_upload_counts_as_it_does_in_single_requests() {
     let home = Home::new();
     let mut line = claim("s", "p", 1);

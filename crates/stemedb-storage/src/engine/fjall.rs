@@ -38,7 +38,9 @@ use fjall::{
 };
 
 use self::packed::Packer;
-use super::{Bytes, Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use super::{
+    Bytes, CacheLookups, Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader,
+};
 use crate::{guard, options::Options, watchdog::Backlog};
 
 /// A value of this engine, shared with its caches.
@@ -273,6 +275,29 @@ impl Engine for FjallEngine {
             running_compactions: count(db.active_compactions()),
             finished_compactions: count(db.compactions_completed()),
         })
+    }
+
+    /// Values that lie apart are not counted, nor are blocks that never leave the memory.
+    fn cache_lookups(&self) -> Vec<CacheLookups> {
+        let Some(Handles { keyspace, .. }) = &self.handles else {
+            return Vec::new();
+        };
+        let seen = keyspace.metrics();
+        let of = |content, hits, all: usize| CacheLookups {
+            engine: NAME,
+            content,
+            hits: hits as u64,
+            misses: all.saturating_sub(hits) as u64,
+        };
+        // Hits are read first: while others look up, there are no more of them than of all.
+        let data = seen.data_block_load_cached_count();
+        let filters = seen.filter_block_load_cached_count();
+        let indexes = seen.index_block_load_cached_count();
+        vec![
+            of("data", data, seen.data_block_load_count()),
+            of("filter", filters, seen.filter_block_load_count()),
+            of("index", indexes, seen.index_block_load_count()),
+        ]
     }
 
     fn reader(&self) -> Result<Arc<dyn Reader>, Fault> {

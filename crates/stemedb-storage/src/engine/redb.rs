@@ -17,7 +17,7 @@ use redb::{
 /// A file as redb asks for it.
 pub use redb::StorageBackend;
 
-use super::{Bytes, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use super::{Bytes, CacheLookups, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
 use crate::{guard, options::Options};
 
 /// Name of this engine.
@@ -126,6 +126,19 @@ impl Engine for RedbEngine {
         false
     }
 
+    fn cache_lookups(&self) -> Vec<CacheLookups> {
+        let Some(db) = &self.db else {
+            return Vec::new();
+        };
+        let seen = db.cache_stats();
+        vec![CacheLookups {
+            engine: NAME,
+            content: "page",
+            hits: seen.read_hits(),
+            misses: seen.read_misses(),
+        }]
+    }
+
     fn reader(&self) -> Result<Arc<dyn Reader>, Fault> {
         let read = self.begin_read()?;
         Ok(Arc::new(RedbReader(read.open_table(TABLE).map_err(table)?)))
@@ -211,3 +224,6 @@ fn commit(error: CommitError) -> Fault {
 fn durability(error: SetDurabilityError) -> Fault {
     Fault::Failed(Box::new(error))
 }
+
+#[cfg(test)]
+mod tests;

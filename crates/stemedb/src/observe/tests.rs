@@ -139,6 +139,20 @@ fn known_ids_are_counted_by_who_answered() {
 }
 
 #[test]
+fn each_cache_of_the_engines_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    let database = creating().open(place.path().join("data")).unwrap();
+    submit(&database, 0..100);
+    let seen = settle(&database, 100).caches;
+    let names: Vec<_> = seen.iter().map(|it| (it.engine, it.content)).collect();
+    let fjall = ["data", "filter", "index"].map(|content| ("fjall", content));
+    assert_eq!(names[..3], fjall);
+    assert_eq!(names[3..], [("redb", "page")]);
+    // All of its file is verified when it is opened.
+    assert!(seen[3].hits + seen[3].misses > 0, "{seen:?}");
+}
+
+#[test]
 fn a_view_that_is_held_grows_old_once_it_is_out_of_date() {
     let place = tempfile::tempdir().unwrap();
     let clock = Stopped::default();

@@ -7,7 +7,7 @@ use fjall::{Keyspace, Readable};
 
 use super::{Engine, FjallEngine, Level, Pair};
 use crate::{
-    engine::{Fault, Range},
+    engine::{CacheLookups, Fault, Range},
     envelope,
 };
 
@@ -106,4 +106,25 @@ fn what_is_flushed_is_read_back_from_its_table() {
             .unwrap(),
         pairs.len()
     );
+}
+
+#[test]
+fn a_block_of_data_is_read_from_its_file_once_and_then_found_in_the_cache() {
+    let directory = tempfile::tempdir().unwrap();
+    let pairs = flushed(directory.path());
+    let engine = FjallEngine::open(directory.path()).unwrap();
+    let data = || {
+        let lookups = engine.cache_lookups();
+        let contents: Vec<_> = lookups.iter().map(|it| it.content).collect();
+        assert_eq!(contents, ["data", "filter", "index"]);
+        let CacheLookups { hits, misses, .. } = lookups[0];
+        (hits, misses)
+    };
+    let (hits, misses) = data();
+    let reader = engine.reader().unwrap();
+    for again in 0..3 {
+        let (key, envelope) = &pairs[7];
+        assert_eq!(reader.get(key).unwrap().as_ref(), Some(envelope));
+        assert_eq!(data(), (hits + again, misses + 1));
+    }
 }

@@ -1,0 +1,43 @@
+use super::{Engine as _, Level, Range, RedbEngine};
+use crate::engine::CacheLookups;
+
+/// Entries of 100 bytes that take more than the smallest cache.
+const ENTRIES: u32 = 40_000;
+const CACHE_BYTES: u64 = 1 << 20;
+
+fn pages(engine: &RedbEngine) -> (u64, u64) {
+    let lookups = engine.cache_lookups();
+    let [
+        CacheLookups {
+            engine: "redb",
+            content: "page",
+            hits,
+            misses,
+        },
+    ] = lookups[..]
+    else {
+        panic!("{lookups:?}")
+    };
+    (hits, misses)
+}
+
+#[test]
+fn a_page_that_was_just_read_is_a_hit_and_one_for_which_there_is_no_room_a_miss() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("redb");
+    let engine = RedbEngine::open_with(&path, CACHE_BYTES).unwrap();
+    let entry = |number: u32| (number.to_be_bytes().to_vec().into(), vec![7; 100].into());
+    let entries = (0..ENTRIES).map(entry).collect();
+    engine.commit(entries, Level::Durable).unwrap();
+    let reader = engine.reader().unwrap();
+    reader.get(&7_u32.to_be_bytes()).unwrap().unwrap();
+    let (hits, misses) = pages(&engine);
+    reader.get(&7_u32.to_be_bytes()).unwrap().unwrap();
+    let (hits_now, misses_now) = pages(&engine);
+    assert!(hits_now > hits);
+    assert_eq!(misses_now, misses);
+    assert_eq!(reader.range(Range::ALL).unwrap().count(), 40_000);
+    let (_, misses_now) = pages(&engine);
+    // A page has 4096 bytes.
+    assert!(misses_now - misses > (4_000_000 - CACHE_BYTES) / 4096);
+}
