@@ -61,7 +61,7 @@ struct Summary {
     votes: u64,
     epochs: u64,
     durable_sequence: u64,
-    applied_sequence: u64,
+    applied_sequence: Option<u64>,
     elapsed_ms: u64,
 }
 
@@ -172,6 +172,10 @@ impl Summary {
             counted(self.votes, "vote", "votes"),
             counted(self.epochs, "epoch", "epochs"),
         ];
+        let readable = self.applied_sequence.map(|applied| {
+            let applied = grouped(applied);
+            format!(", readable up to {applied}")
+        });
         vec![
             format!(
                 "{} read in {} ms ({} a second)",
@@ -187,9 +191,9 @@ impl Summary {
             format!("  duplicates  {}", grouped(self.duplicates)),
             format!("  rejected    {}", grouped(self.rejected)),
             format!(
-                "durable up to sequence {}, readable up to {}, in {place}",
+                "durable up to sequence {}{}, in {place}",
                 grouped(self.durable_sequence),
-                grouped(self.applied_sequence)
+                readable.unwrap_or_default()
             ),
         ]
     }

@@ -39,7 +39,8 @@ pub(super) enum Pending {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sequences {
     pub(super) durable: u64,
-    pub(super) applied: u64,
+    /// Absent where that is told to no one who may only write.
+    pub(super) applied: Option<u64>,
 }
 
 impl Target {
@@ -91,16 +92,16 @@ impl Target {
         let said = match self {
             Self::Here(database) => database.stats().ok().map(|stats| Sequences {
                 durable: stats.durable_sequence,
-                applied: stats.applied_sequence,
+                applied: Some(stats.applied_sequence),
             }),
             Self::There { client, .. } => stats(client).ok().map(|stats| Sequences {
                 durable: stats.durable_sequence,
-                applied: stats.applied_sequence,
+                applied: Some(stats.applied_sequence),
             }),
         };
         said.unwrap_or(Sequences {
             durable: last.map_or(0, Sequence::get),
-            applied: 0,
+            applied: None,
         })
     }
 

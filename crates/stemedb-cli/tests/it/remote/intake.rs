@@ -210,6 +210,13 @@ fn a_token_that_may_only_write_is_enough() {
         (&ingested["stored"], &ingested["durable_sequence"]),
         (&3.into(), &3.into())
     );
+    // How far it is is told to those who may read.
+    assert_eq!(ingested["applied_sequence"], Value::Null);
+    let again = with("write", &["ingest", "x.ndjson"]).fine().stdout;
+    assert!(
+        again.contains("durable up to sequence 3, in http"),
+        "{again}"
+    );
     let refused = with("read", &["ingest", "x.ndjson"]).ended(4);
     assert!(
         refused.error().contains("scope write"),
