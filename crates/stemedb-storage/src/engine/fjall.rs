@@ -35,6 +35,7 @@ use fjall::{
             CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
         },
     },
+    config::PartitioningPolicy,
 };
 
 use self::packed::Packer;
@@ -359,7 +360,11 @@ fn options() -> KeyspaceCreateOptions {
     let leveled = Leveled::default()
         .with_l0_threshold(MERGE_TABLES_MIN)
         .with_table_target_size(TABLE_BYTES);
+    // Tables that were flushed are asked for every key, so that their indexes stay in memory. Those of the others, half a MB for each
+    // table, are in parts, of which the cache holds what is asked for, and a merge writes them as it goes on.
+    let indexes_in_parts = PartitioningPolicy::new([false, true]);
     KeyspaceCreateOptions::default()
+        .index_block_partitioning_policy(indexes_in_parts)
         .compaction_strategy(Arc::new(leveled))
         .max_memtable_size(MEMTABLE_BYTES_MAX)
         .with_kv_separation(Some(apart))

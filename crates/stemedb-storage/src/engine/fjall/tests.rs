@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod blob;
+mod index;
 mod stall;
 
 /// Entries of a batch: so many that committing one takes a while.
