@@ -278,7 +278,7 @@ impl Applier {
             .or_else(|| small.and_then(Guarded::stall))
     }
 
-    /// What was asked of the caches of the engines. It never waits.
+    /// What was looked up in the caches of the engines. It never waits.
     pub(crate) fn cache_lookups(&self) -> Vec<CacheLookups> {
         let mut lookups = self.stream.cache_lookups();
         lookups.extend(self.small.iter().flat_map(Guarded::cache_lookups));

@@ -29,7 +29,10 @@ use std::{
     error::Error,
     fmt::{self, Debug, Display, Formatter},
     ops::Bound,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::watchdog::Backlog;
@@ -89,17 +92,43 @@ pub enum Isolation {
     Live,
 }
 
-/// What was asked of a cache of an engine since it was opened, each block or page once for each time that it was needed.
+/// What was looked up in a cache of an engine. Counts only grow, and begin anew when the engine is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CacheLookups {
     /// The engine.
     pub engine: &'static str,
     /// What the engine keeps there: blocks of one kind, or pages.
     pub content: &'static str,
-    /// Those that were in the cache.
-    pub hits: u64,
-    /// Those that had to be read from a file, or were told by the system from its own memory.
+    /// What was in the cache; `None` where the engine counts only a part of it.
+    pub hits: Option<u64>,
+    /// What was read from a file, or told by the system from its own memory.
     pub misses: u64,
+}
+
+/// What was told of a cache before.
+///
+/// Engines tell how much was looked up and how much of that was found, one after the other, while others look up: the difference goes
+/// up and down by a few, and what is told of it must not.
+#[derive(Debug, Default)]
+struct Told {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Told {
+    fn raise(&self, hits: u64, misses: u64) {
+        // Ordering: each is a count of its own.
+        self.hits.fetch_max(hits, Ordering::Relaxed);
+        self.misses.fetch_max(misses, Ordering::Relaxed);
+    }
+
+    fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
 }
 
 /// Why an engine did not do what it was asked.
@@ -197,7 +226,7 @@ pub trait Engine: Debug + Send + Sync {
         None
     }
 
-    /// What was asked of its caches, where the engine counts it. It never waits, as [`backlog`](Self::backlog).
+    /// What was looked up in its caches, where the engine counts it. It never waits, as [`backlog`](Self::backlog).
     fn cache_lookups(&self) -> Vec<CacheLookups> {
         Vec::new()
     }

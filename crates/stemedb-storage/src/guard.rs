@@ -138,10 +138,14 @@ impl Guarded {
         self.engine.stall()
     }
 
-    /// What was asked of the engine's caches: nothing that is known of where an engine of the store has failed.
+    /// What was looked up in the engine's caches: empty once an engine of the store has failed, and where this one cannot tell.
+    ///
+    /// A panic in it ends nothing: what the engine stores is not concerned.
     pub(crate) fn cache_lookups(&self) -> Vec<CacheLookups> {
-        let ask = || Ok(self.engine.engine().cache_lookups());
-        self.fuse.read(self.name(), ask).unwrap_or_default()
+        if self.fuse.check().is_err() {
+            return Vec::new();
+        }
+        catch(|| Ok(self.engine.engine().cache_lookups())).unwrap_or_default()
     }
 
     pub(crate) fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<()> {

@@ -177,7 +177,7 @@ pub trait KVStore: Debug + Send + Sync {
         None
     }
 
-    /// Returns what was asked of the caches of the engines since they were opened; it answers at once.
+    /// Returns what was looked up in the caches of the engines since they were opened; it answers at once.
     ///
     /// A store that does not count answers nothing.
     fn cache_lookups(&self) -> Vec<CacheLookups> {

@@ -33,7 +33,7 @@ pub struct Observations {
     pub views: ViewObservations,
     /// What is known of ids without asking the store.
     pub known_ids: KnownIdsObservations,
-    /// What was asked of each cache of the engines, where they count it: of fjall's blocks of three kinds, and of redb's pages.
+    /// What was looked up in each cache of the engines, where they count it: fjall's blocks of three kinds, and redb's pages.
     pub caches: Vec<CacheLookups>,
     /// The call into an engine that takes longer than it should right now.
     pub stall: Option<Stall>,

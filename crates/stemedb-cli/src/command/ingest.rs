@@ -60,7 +60,7 @@ struct Summary {
     assertions: u64,
     votes: u64,
     epochs: u64,
-    durable_sequence: u64,
+    durable_sequence: Option<u64>,
     applied_sequence: Option<u64>,
     elapsed_ms: u64,
 }
@@ -172,10 +172,10 @@ impl Summary {
             counted(self.votes, "vote", "votes"),
             counted(self.epochs, "epoch", "epochs"),
         ];
-        let readable = self.applied_sequence.map(|applied| {
-            let applied = grouped(applied);
-            format!(", readable up to {applied}")
-        });
+        let durable = self.durable_sequence.map(grouped);
+        let durable = durable.map(|upto| format!("durable up to sequence {upto}, "));
+        let readable = self.applied_sequence.map(grouped);
+        let readable = readable.map(|upto| format!("readable up to {upto}, "));
         vec![
             format!(
                 "{} read in {} ms ({} a second)",
@@ -191,8 +191,8 @@ impl Summary {
             format!("  duplicates  {}", grouped(self.duplicates)),
             format!("  rejected    {}", grouped(self.rejected)),
             format!(
-                "durable up to sequence {}{}, in {place}",
-                grouped(self.durable_sequence),
+                "{}{}in {place}",
+                durable.unwrap_or_default(),
                 readable.unwrap_or_default()
             ),
         ]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::Counter;
-use stemedb::{Database, Health, KnownIds, Observations};
+use stemedb::{CacheLookups, Database, Health, KnownIds, Observations};
 
 use super::sheet::Sheet;
 use crate::held::Bodies;
@@ -63,7 +63,7 @@ impl Collector for Counting {
         stored(sheet, &seen)?;
         views(sheet, &seen)?;
         known_ids(sheet, &seen)?;
-        caches(sheet, &seen)
+        caches(sheet, &seen.caches)
     }
 }
 
@@ -322,23 +322,22 @@ fn known_ids(sheet: &mut Sheet<'_>, seen: &Observations) -> Result {
     )
 }
 
-fn caches(sheet: &mut Sheet<'_>, seen: &Observations) -> Result {
+pub(super) fn caches(sheet: &mut Sheet<'_>, caches: &[CacheLookups]) -> Result {
     let head = (
         "store_cache_lookups",
         "Blocks and pages of the engines that were needed, by where they were found",
     );
-    let lookups = seen.caches.iter().flat_map(|cache| {
-        let labels = |answered_by| {
-            [
+    let lookups = caches.iter().flat_map(|cache| {
+        let labelled = |answered_by, count| {
+            let labels = [
                 ("engine", cache.engine),
                 ("content", cache.content),
                 ("answered_by", answered_by),
-            ]
+            ];
+            (labels, count)
         };
-        [
-            (labels("cache"), cache.hits),
-            (labels("file"), cache.misses),
-        ]
+        let hits = cache.hits.map(|hits| labelled("cache", hits));
+        hits.into_iter().chain([labelled("file", cache.misses)])
     });
     sheet.labelled_counters(head, lookups)
 }

@@ -110,22 +110,19 @@ async fn lookups_in_each_cache_are_told_by_where_they_were_answered() {
     let after = caches();
     assert_eq!(before.len(), 4);
     for (before, after) in before.iter().zip(&after) {
-        let (engine, content) = (before.engine, before.content);
-        for (answered_by, from, upto) in [
-            ("cache", before.hits, after.hits),
-            ("file", before.misses, after.misses),
-        ] {
+        let value = |answered_by| {
             let labels = [
-                ("engine", engine),
-                ("content", content),
+                ("engine", before.engine),
+                ("content", before.content),
                 ("answered_by", answered_by),
             ];
-            let told = seen.value("stemedb_store_cache_lookups_total", &labels);
-            assert!((from..=upto).contains(&told), "{labels:?}: {told}");
+            seen.value("stemedb_store_cache_lookups_total", &labels)
+        };
+        assert!((before.misses..=after.misses).contains(&value("file")));
+        if let (Some(least), Some(most)) = (before.hits, after.hits) {
+            assert!((least..=most).contains(&value("cache")));
         }
     }
-    // A claim that was written has found pages of redb there.
-    assert!(before[3].hits > 0, "{before:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

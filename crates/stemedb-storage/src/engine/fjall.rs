@@ -41,6 +41,7 @@ use fjall::{
 use self::packed::Packer;
 use super::{
     Bytes, CacheLookups, Engine, Explained, Fault, Isolation, Level, Pair, Pairs, Range, Reader,
+    Told,
 };
 use crate::{guard, options::Options, watchdog::Backlog};
 
@@ -103,6 +104,8 @@ pub struct FjallEngine {
     handles: Option<Handles>,
     sync_failed: AtomicBool,
     load_bytes_min: usize,
+    /// Of blocks of data, of filters and of indexes.
+    told: [Told; 3],
 }
 
 /// The keyspace is dropped before the database, which waits for its threads.
@@ -135,6 +138,7 @@ impl FjallEngine {
             handles: Some(Handles { keyspace, db }),
             sync_failed: AtomicBool::new(false),
             load_bytes_min: LOAD_BYTES_MIN,
+            told: Default::default(),
         })
     }
 
@@ -278,26 +282,45 @@ impl Engine for FjallEngine {
         })
     }
 
-    /// Values that lie apart are not counted, nor are blocks that never leave the memory.
+    /// Blocks of data that a range finds in the cache are not counted, though those that it does not find are; nor are values that lie
+    /// apart, what merging reads, and what stays in memory beside the cache.
     fn cache_lookups(&self) -> Vec<CacheLookups> {
         let Some(Handles { keyspace, .. }) = &self.handles else {
             return Vec::new();
         };
         let seen = keyspace.metrics();
-        let of = |content, hits, all: usize| CacheLookups {
-            engine: NAME,
-            content,
-            hits: hits as u64,
-            misses: all.saturating_sub(hits) as u64,
+        let of = |content, told: &Told, hits: usize, all: usize| {
+            told.raise(hits as u64, all.saturating_sub(hits) as u64);
+            CacheLookups {
+                engine: NAME,
+                content,
+                hits: Some(told.hits()),
+                misses: told.misses(),
+            }
         };
-        // Hits are read first: while others look up, there are no more of them than of all.
-        let data = seen.data_block_load_cached_count();
-        let filters = seen.filter_block_load_cached_count();
-        let indexes = seen.index_block_load_cached_count();
+        let [data, filters, indexes] = &self.told;
         vec![
-            of("data", data, seen.data_block_load_count()),
-            of("filter", filters, seen.filter_block_load_count()),
-            of("index", indexes, seen.index_block_load_count()),
+            CacheLookups {
+                hits: None,
+                ..of(
+                    "data",
+                    data,
+                    seen.data_block_load_cached_count(),
+                    seen.data_block_load_count(),
+                )
+            },
+            of(
+                "filter",
+                filters,
+                seen.filter_block_load_cached_count(),
+                seen.filter_block_load_count(),
+            ),
+            of(
+                "index",
+                indexes,
+                seen.index_block_load_cached_count(),
+                seen.index_block_load_count(),
+            ),
         ]
     }
 
@@ -361,7 +384,7 @@ fn options() -> KeyspaceCreateOptions {
         .with_l0_threshold(MERGE_TABLES_MIN)
         .with_table_target_size(TABLE_BYTES);
     // Tables that were flushed are asked for every key, so that their indexes stay in memory. Those of the others, half a MB for each
-    // table, are in parts, of which the cache holds what is asked for, and a merge writes them as it goes on.
+    // table, are in parts, of which the cache holds what is asked for.
     let indexes_in_parts = PartitioningPolicy::new([false, true]);
     KeyspaceCreateOptions::default()
         .index_block_partitioning_policy(indexes_in_parts)

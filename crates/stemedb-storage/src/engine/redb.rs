@@ -6,7 +6,7 @@
 use std::{
     fmt::{self, Debug, Formatter},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use redb::{
@@ -17,7 +17,9 @@ use redb::{
 /// A file as redb asks for it.
 pub use redb::StorageBackend;
 
-use super::{Bytes, CacheLookups, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader};
+use super::{
+    Bytes, CacheLookups, Engine, Fault, Isolation, Level, Pair, Pairs, Range, Reader, Told,
+};
 use crate::{guard, options::Options};
 
 /// Name of this engine.
@@ -29,6 +31,9 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("small");
 pub struct RedbEngine {
     /// Absent only while the engine is dropped.
     db: Option<Database>,
+    told: Told,
+    /// Held from the beginning of a commit to its end.
+    committing: Mutex<()>,
 }
 
 impl RedbEngine {
@@ -61,7 +66,11 @@ impl RedbEngine {
         // redb believes what it reads, and panics at some damage in the midst of a commit, once more while it unwinds, which ends the
         // process. Its file holds little, so that all of it is verified first; what a crash has left is mended on the way.
         db.check_integrity().map_err(opening)?;
-        let engine = Self { db: Some(db) };
+        let engine = Self {
+            db: Some(db),
+            told: Told::default(),
+            committing: Mutex::default(),
+        };
         match engine.begin_read()?.open_table(TABLE) {
             Ok(_) => {}
             // A view of a table that does not exist yet is an error: this makes it exist.
@@ -98,6 +107,11 @@ impl Engine for RedbEngine {
     }
 
     fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
+        // What a commit that has panicked left behind is redb's to know.
+        let _committing = self
+            .committing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut write = self.db()?.begin_write().map_err(transaction)?;
         match level {
             Level::Visible => write.set_durability(Durability::None).map_err(durability)?,
@@ -126,16 +140,19 @@ impl Engine for RedbEngine {
         false
     }
 
+    /// Pages that commits read are among them, and those that are read when the file is verified at opening.
     fn cache_lookups(&self) -> Vec<CacheLookups> {
-        let Some(db) = &self.db else {
-            return Vec::new();
-        };
-        let seen = db.cache_stats();
+        // redb counts what it writes as found before it counts it at all, subtracts the one from the other, and would panic between.
+        // During a commit what was told before is told again.
+        if let (Some(db), Ok(_no_commit)) = (&self.db, self.committing.try_lock()) {
+            let seen = db.cache_stats();
+            self.told.raise(seen.read_hits(), seen.read_misses());
+        }
         vec![CacheLookups {
             engine: NAME,
             content: "page",
-            hits: seen.read_hits(),
-            misses: seen.read_misses(),
+            hits: Some(self.told.hits()),
+            misses: self.told.misses(),
         }]
     }
 

@@ -1,8 +1,11 @@
 //! Engines that panic at what they read.
 
-use std::error::Error as _;
+use std::{error::Error as _, sync::Arc};
 
-use stemedb_storage::{Error, HybridStore, KVStore, RebuildReason};
+use stemedb_storage::{
+    CacheLookups, Error, HybridStore, KVStore, RebuildReason,
+    engine::{Engine, Fault, Isolation, Level, MemoryEngine, Pair, Reader},
+};
 
 use crate::{
     support::{LAST, catch_up, crash_image, expect_exactly, scratch},
@@ -75,4 +78,47 @@ fn a_process_in_which_redb_panicked_goes_on_and_builds_the_store_anew() {
         catch_up(&anew, LAST);
         expect_exactly(&anew, LAST);
     }
+}
+
+/// An engine that cannot even say what its caches did.
+#[derive(Debug, Default)]
+struct Miscounting(MemoryEngine);
+
+impl Engine for Miscounting {
+    fn name(&self) -> &'static str {
+        "miscounting"
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.0.isolation()
+    }
+
+    fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<(), Fault> {
+        self.0.commit(writes, level)
+    }
+
+    fn sync(&self) -> Result<(), Fault> {
+        self.0.sync()
+    }
+
+    fn sync_failed(&self) -> bool {
+        self.0.sync_failed()
+    }
+
+    fn cache_lookups(&self) -> Vec<CacheLookups> {
+        panic!("more hits than lookups")
+    }
+
+    fn reader(&self) -> Result<Arc<dyn Reader>, Fault> {
+        self.0.reader()
+    }
+}
+
+#[test]
+fn an_engine_that_panics_at_its_statistics_goes_on_storing() {
+    let small = Box::<MemoryEngine>::default();
+    let store = HybridStore::with_engines(Box::<Miscounting>::default(), small).unwrap();
+    catch_up(&store, LAST);
+    assert_eq!(store.cache_lookups(), []);
+    expect_exactly(&store, LAST);
 }

@@ -35,11 +35,10 @@ pub(super) enum Pending {
     There(Receiver<Vec<Settled>>),
 }
 
-/// How far a database is.
+/// How far a database is; absent where it does not say, as to those who may only write.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sequences {
-    pub(super) durable: u64,
-    /// Absent where that is told to no one who may only write.
+    pub(super) durable: Option<u64>,
     pub(super) applied: Option<u64>,
 }
 
@@ -80,7 +79,7 @@ impl Target {
             }
             Self::There { client, .. } => match wait_applied(client, last) {
                 // Who may only deliver is told no more.
-                Err(trouble) if trouble.code() == Some(Code::Forbidden) && last.is_some() => Ok(()),
+                Err(trouble) if trouble.code() == Some(Code::Forbidden) => Ok(()),
                 Err(trouble) => Err(trouble.failure(client.url())),
                 Ok(()) => Ok(()),
             },
@@ -91,16 +90,16 @@ impl Target {
     pub(super) fn sequences(&self, last: Option<Sequence>) -> Sequences {
         let said = match self {
             Self::Here(database) => database.stats().ok().map(|stats| Sequences {
-                durable: stats.durable_sequence,
+                durable: Some(stats.durable_sequence),
                 applied: Some(stats.applied_sequence),
             }),
             Self::There { client, .. } => stats(client).ok().map(|stats| Sequences {
-                durable: stats.durable_sequence,
+                durable: Some(stats.durable_sequence),
                 applied: Some(stats.applied_sequence),
             }),
         };
         said.unwrap_or(Sequences {
-            durable: last.map_or(0, Sequence::get),
+            durable: last.map(Sequence::get),
             applied: None,
         })
     }

@@ -214,9 +214,12 @@ fn a_token_that_may_only_write_is_enough() {
     assert_eq!(ingested["applied_sequence"], Value::Null);
     let again = with("write", &["ingest", "x.ndjson"]).fine().stdout;
     assert!(
-        again.contains("durable up to sequence 3, in http"),
+        again.contains("\ndurable up to sequence 3, in http"),
         "{again}"
     );
+    served.home.write("bad.ndjson", "{}\n");
+    let rejected = with("write", &["ingest", "--json", "bad.ndjson"]).ended(1);
+    assert_eq!(rejected.json()["durable_sequence"], Value::Null);
     let refused = with("read", &["ingest", "x.ndjson"]).ended(4);
     assert!(
         refused.error().contains("scope write"),

@@ -1,5 +1,9 @@
-use super::{Engine as _, Level, Range, RedbEngine};
-use crate::engine::CacheLookups;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use super::{CacheLookups, Engine as _, Level, Range, RedbEngine, Told};
 
 /// Entries of 100 bytes that take more than the smallest cache.
 const ENTRIES: u32 = 40_000;
@@ -11,7 +15,7 @@ fn pages(engine: &RedbEngine) -> (u64, u64) {
         CacheLookups {
             engine: "redb",
             content: "page",
-            hits,
+            hits: Some(hits),
             misses,
         },
     ] = lookups[..]
@@ -40,4 +44,49 @@ fn a_page_that_was_just_read_is_a_hit_and_one_for_which_there_is_no_room_a_miss(
     let (_, misses_now) = pages(&engine);
     // A page has 4096 bytes.
     assert!(misses_now - misses > (4_000_000 - CACHE_BYTES) / 4096);
+}
+
+#[test]
+fn lookups_are_told_beside_commits_and_reads_and_never_fall() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = RedbEngine::open_with(&directory.path().join("redb"), CACHE_BYTES).unwrap();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..300_u32 {
+                let entry = |number: u32| {
+                    let key = (round * 100 + number).to_be_bytes().to_vec();
+                    (key.into(), vec![7; 100].into())
+                };
+                let entries = (0..100).map(entry).collect();
+                engine.commit(entries, Level::Visible).unwrap();
+            }
+            is_over.store(true, Ordering::Release);
+        });
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                let reader = engine.reader().unwrap();
+                assert!(reader.range(Range::ALL).unwrap().all(|pair| pair.is_ok()));
+            }
+        });
+        let mut before = (0, 0);
+        while !is_over.load(Ordering::Acquire) {
+            let now = pages(&engine);
+            assert!(
+                now.0 >= before.0 && now.1 >= before.1,
+                "{before:?}, {now:?}"
+            );
+            before = now;
+        }
+    });
+    let (hits, _) = pages(&engine);
+    assert!(hits > 0);
+}
+
+#[test]
+fn what_was_told_stays_where_less_comes_after_it() {
+    let told = Told::default();
+    told.raise(5, 3);
+    told.raise(6, 2);
+    assert_eq!((told.hits(), told.misses()), (6, 3));
 }

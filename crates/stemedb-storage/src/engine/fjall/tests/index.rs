@@ -11,9 +11,11 @@ use std::{
     ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
-use super::super::FjallEngine;
+use super::super::{FjallEngine, Handles, MERGE_TABLES_MIN};
 use crate::{
     engine::{Bytes, Engine, Fault, Level, Range, Reader},
     guard,
@@ -24,13 +26,20 @@ const KEYS: u32 = 48_000;
 /// Commits, and what each draws out of the keys that may be written: the index of its table has five parts and more.
 const COMMITS: u32 = 8;
 const WRITES: u32 = KEYS / 4;
+/// More commits: more tables than wait in level 0 to be merged.
+const COMMITS_MERGED: u32 = MERGE_TABLES_MIN as u32 + 4;
 /// A key that each commit overwrites: its versions are side by side.
 const NOTE: u32 = KEYS / 2;
 
 const LOOKUPS: u32 = 400;
 const RANGES: u32 = 20;
+/// How long a merge in the background is waited for.
+const MERGE_PAUSE: Duration = Duration::from_millis(10);
+const MERGE_PAUSES_MAX: u32 = 6000;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+/// Views, and what each shows.
+type Views = Vec<(Arc<dyn Reader>, Map)>;
 
 /// Numbers without an order, the same ones in each run: splitmix64.
 struct Numbers(u64);
@@ -90,12 +99,10 @@ fn commit(engine: &FjallEngine, map: &mut Map, numbers: &mut Numbers, round: u32
     engine.commit(pairs.collect(), Level::Visible).unwrap();
 }
 
+/// What a view shows, by keys that were drawn, by the note and by ranges.
 fn expect(reader: &dyn Reader, map: &Map, numbers: &mut Numbers) {
-    for _ in 0..LOOKUPS {
-        let key = key(numbers.below(KEYS));
-        let found = reader.get(&key).unwrap();
-        assert_eq!(found.as_deref(), map.get(&key).map(|value| &value[..]));
-    }
+    let drawn = (0..LOOKUPS).map(|_| numbers.below(KEYS));
+    expect_keys(reader, map, drawn.chain([NOTE]));
     let ranges = (0..RANGES).map(|_| numbers.range());
     for range in ranges.collect::<Vec<_>>().into_iter().chain([Range::ALL]) {
         let wanted = map.range((range.start.clone(), range.end.clone()));
@@ -108,28 +115,40 @@ fn expect(reader: &dyn Reader, map: &Map, numbers: &mut Numbers) {
     }
 }
 
+fn expect_keys(reader: &dyn Reader, map: &Map, numbers: impl IntoIterator<Item = u32>) {
+    for number in numbers {
+        let key = key(number);
+        let found = reader.get(&key).unwrap();
+        assert_eq!(
+            found.as_deref(),
+            map.get(&key).map(|value| &value[..]),
+            "{number}"
+        );
+    }
+}
+
 /// Parts of indexes that were read from a file: each once, since there is room for all.
 fn parts_read(engine: &FjallEngine) -> u64 {
     engine.cache_lookups()[2].misses
 }
 
-#[test]
-fn an_index_in_parts_leads_to_every_key_and_to_no_other_one() {
-    let directory = tempfile::tempdir().unwrap();
-    let open = || {
-        FjallEngine::open(directory.path())
-            .unwrap()
-            .with_load_bytes_min(1)
-    };
-    let engine = open();
-    let numbers = &mut Numbers(7);
+/// Engine, map and views of so many commits. Views stay, so that a merge has to keep all versions of a key.
+fn committed(path: &Path, commits: u32, numbers: &mut Numbers) -> (FjallEngine, Map, Views) {
+    let engine = FjallEngine::open(path).unwrap().with_load_bytes_min(1);
     let mut map = Map::new();
-    // Views that stay: a merge has to keep all versions of a key for them.
-    let mut views: Vec<(Arc<dyn Reader>, Map)> = Vec::new();
-    for round in 0..COMMITS {
+    let mut views = Views::new();
+    for round in 0..commits {
         commit(&engine, &mut map, numbers, round);
         views.push((engine.reader().unwrap(), map.clone()));
     }
+    (engine, map, views)
+}
+
+#[test]
+fn an_index_in_parts_leads_to_every_key_and_to_no_other_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let numbers = &mut Numbers(7);
+    let (engine, map, views) = committed(directory.path(), COMMITS, numbers);
     let keyspace = &engine.handles().unwrap().keyspace;
     assert!(keyspace.table_count() >= usize::try_from(COMMITS).unwrap());
     assert_eq!(parts_read(&engine), 0);
@@ -142,10 +161,51 @@ fn an_index_in_parts_leads_to_every_key_and_to_no_other_one() {
     for (view, map) in &views {
         expect(&**view, map, numbers);
     }
+    // Each key once, so that those are among them whose versions begin in one part and end in the next.
+    for (view, map) in [&views[2], &views[5]] {
+        expect_keys(&**view, map, 0..KEYS);
+    }
     drop(views);
     drop(engine);
-    let engine = open();
+    let engine = FjallEngine::open(directory.path()).unwrap();
     expect(&*engine.reader().unwrap(), &map, numbers);
+}
+
+#[test]
+fn tables_that_were_merged_into_the_first_level_have_indexes_in_parts() {
+    let directory = tempfile::tempdir().unwrap();
+    let numbers = &mut Numbers(8);
+    let (engine, _, views) = committed(directory.path(), COMMITS_MERGED, numbers);
+    let Handles { keyspace, db } = engine.handles().unwrap();
+    let mut pauses = 0..MERGE_PAUSES_MAX;
+    while keyspace.l0_table_count() >= usize::from(MERGE_TABLES_MIN) || db.active_compactions() > 0
+    {
+        pauses.next().expect("level 0 is merged");
+        thread::park_timeout(MERGE_PAUSE);
+    }
+    assert!(keyspace.table_count() > keyspace.l0_table_count());
+    for (view, map) in views.iter().step_by(6) {
+        expect(&**view, map, numbers);
+    }
+    // What waits in level 0 has five parts and more for each table; a merged table has those of twelve.
+    let in_level_0 = u64::try_from(keyspace.l0_table_count()).unwrap();
+    assert!(parts_read(&engine) > in_level_0 * 8 + 40);
+}
+
+#[test]
+fn a_table_that_was_flushed_keeps_its_index_in_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = FjallEngine::open(directory.path()).unwrap();
+    let mut map = Map::new();
+    let numbers = &mut Numbers(9);
+    commit(&engine, &mut map, numbers, 0);
+    let keyspace = &engine.handles().unwrap().keyspace;
+    keyspace.rotate_memtable_and_wait().unwrap();
+    assert_eq!(keyspace.table_count(), 1);
+    expect(&*engine.reader().unwrap(), &map, numbers);
+    let index = engine.cache_lookups()[2];
+    assert_eq!((index.hits, index.misses), (Some(0), 0));
+    assert!(engine.cache_lookups()[0].misses > 0);
 }
 
 /// Tables of the keyspace, the largest last.
@@ -182,7 +242,7 @@ fn is_whole(path: &Path, map: &Map) -> bool {
 }
 
 #[test]
-fn a_flipped_bit_anywhere_in_a_table_is_told_and_leads_nowhere_else() {
+fn a_flipped_bit_in_what_leads_to_keys_is_told_and_leads_nowhere_else() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let mut map = Map::new();
@@ -191,11 +251,12 @@ fn a_flipped_bit_anywhere_in_a_table_is_told_and_leads_nowhere_else() {
     drop(engine);
     let table = tables(path).pop().unwrap();
     let bytes = fs::read(&table).unwrap();
-    // Behind its blocks of data lie the parts of the index, then what leads to those, then the filter, then what describes it.
+    // Behind its blocks of data lie the parts of the index, then what leads to those, then the filter, then what describes it. The
+    // shortest of the first three has some 400 bytes.
     let dense = bytes.len() - bytes.len() / 20;
     let places = (0..dense)
         .step_by(dense / 8)
-        .chain((dense..bytes.len()).step_by(601));
+        .chain((dense..bytes.len()).step_by(199));
     for place in places {
         let mut damaged = bytes.clone();
         damaged[place] ^= 0x10;

@@ -30,6 +30,7 @@ fn idle(directory: &Path, load_bytes_min: usize) -> FjallEngine {
     FjallEngine {
         handles: Some(Handles { keyspace, db }),
         sync_failed: AtomicBool::new(false),
+        told: Default::default(),
         load_bytes_min,
     }
 }
