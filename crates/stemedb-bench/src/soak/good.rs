@@ -25,6 +25,10 @@ const READERS: u32 = 4;
 const READ_EVERY: Duration = Duration::from_millis(40);
 /// Between two readers that make a connection for one request.
 const NEWCOMER_EVERY: Duration = Duration::from_millis(500);
+/// Between two scrapes; more often than anybody would, since what is counted goes on beside them.
+const SCRAPE_EVERY: Duration = Duration::from_millis(100);
+/// What is told last, so that nothing is missing before it.
+const TOLD_LAST: &str = "stemedb_store_cache_lookups_total{engine=\"redb\"";
 /// Before somebody tries again.
 const PAUSE: Duration = Duration::from_millis(20);
 /// What makes the records.
@@ -110,6 +114,8 @@ impl Good {
         }
         let newcomer = Client::new(server, own(WRITERS + READERS));
         others.spawn(come_anew(Arc::clone(log), newcomer));
+        let scraper = Client::new(server, own(WRITERS + READERS + 2));
+        others.spawn(scrape(Arc::clone(log), scraper));
         let feed = own(WRITERS + READERS + 1);
         let feed = follow(Arc::clone(log), (server, feed), since);
         Self {
@@ -277,6 +283,23 @@ async fn come_anew(log: Arc<Log>, mut client: Client) {
         client.hang_up();
         log.tally.count("good newcomer", outcome(&answer));
         log.newcomers.note(begun);
+    }
+}
+
+/// Asks for the metrics, which are to be told whole.
+async fn scrape(log: Arc<Log>, mut client: Client) {
+    while !log.is_over() {
+        sleep(SCRAPE_EVERY).await;
+        let answer = client.ask(&get("/metrics")).await;
+        let is_whole = |answer: &Answer| String::from_utf8_lossy(&answer.body).contains(TOLD_LAST);
+        let whole = if answer.as_ref().is_ok_and(is_whole) {
+            "whole"
+        } else {
+            "not whole"
+        };
+        let outcome = outcome(&answer);
+        log.tally
+            .count("good scraper", format!("{outcome}, {whole}"));
     }
 }
 
