@@ -107,8 +107,8 @@ pub struct CacheLookups {
 
 /// What was told of a cache before.
 ///
-/// Engines tell how much was looked up and how much of that was found, one after the other, while others look up: the difference goes
-/// up and down by a few, and what is told of it must not.
+/// Engines tell how much was looked up and how much of that was found, one after the other, while others look up: what is told of the
+/// difference must not go down. An engine sees to it that it is not too high, which would stay.
 #[derive(Debug, Default)]
 struct Told {
     hits: AtomicU64,

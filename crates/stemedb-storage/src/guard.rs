@@ -145,7 +145,11 @@ impl Guarded {
         if self.fuse.check().is_err() {
             return Vec::new();
         }
-        catch(|| Ok(self.engine.engine().cache_lookups())).unwrap_or_default()
+        catch(|| Ok(self.engine.engine().cache_lookups())).unwrap_or_else(|fault| {
+            let (engine, error) = (self.name(), cause(fault));
+            tracing::warn!(engine, %error, "engine cannot tell of its caches");
+            Vec::new()
+        })
     }
 
     pub(crate) fn commit(&self, writes: Vec<Pair>, level: Level) -> Result<()> {

@@ -289,7 +289,8 @@ impl Engine for FjallEngine {
             return Vec::new();
         };
         let seen = keyspace.metrics();
-        let of = |content, told: &Told, hits: usize, all: usize| {
+        // All are read first: what others look up in between is missing in the misses, and is told the next time.
+        let of = |content, told: &Told, all: usize, hits: usize| {
             told.raise(hits as u64, all.saturating_sub(hits) as u64);
             CacheLookups {
                 engine: NAME,
@@ -305,21 +306,21 @@ impl Engine for FjallEngine {
                 ..of(
                     "data",
                     data,
-                    seen.data_block_load_cached_count(),
                     seen.data_block_load_count(),
+                    seen.data_block_load_cached_count(),
                 )
             },
             of(
                 "filter",
                 filters,
-                seen.filter_block_load_cached_count(),
                 seen.filter_block_load_count(),
+                seen.filter_block_load_cached_count(),
             ),
             of(
                 "index",
                 indexes,
-                seen.index_block_load_cached_count(),
                 seen.index_block_load_count(),
+                seen.index_block_load_cached_count(),
             ),
         ]
     }

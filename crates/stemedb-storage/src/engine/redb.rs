@@ -6,7 +6,7 @@
 use std::{
     fmt::{self, Debug, Formatter},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, TryLockError},
 };
 
 use redb::{
@@ -77,6 +77,8 @@ impl RedbEngine {
             Err(TableError::TableDoesNotExist(_)) => engine.commit(Vec::new(), Level::Durable)?,
             Err(error) => return Err(table(error)),
         }
+        // What verifying has read is told from the beginning, also during the first commit.
+        engine.cache_lookups();
         Ok(engine)
     }
 
@@ -144,9 +146,16 @@ impl Engine for RedbEngine {
     fn cache_lookups(&self) -> Vec<CacheLookups> {
         // redb counts what it writes as found before it counts it at all, subtracts the one from the other, and would panic between.
         // During a commit what was told before is told again.
-        if let (Some(db), Ok(_no_commit)) = (&self.db, self.committing.try_lock()) {
-            let seen = db.cache_stats();
-            self.told.raise(seen.read_hits(), seen.read_misses());
+        let no_commit = match self.committing.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if let (Some(db), Some(_no_commit)) = (&self.db, no_commit) {
+            // All are of the first look, hits of the second: only who reads at this moment is taken for a miss.
+            let (all, hits) = (db.cache_stats(), db.cache_stats().read_hits());
+            let all = all.read_hits() + all.read_misses();
+            self.told.raise(hits, all.saturating_sub(hits));
         }
         vec![CacheLookups {
             engine: NAME,

@@ -46,6 +46,15 @@ fn a_page_that_was_just_read_is_a_hit_and_one_for_which_there_is_no_room_a_miss(
     assert!(misses_now - misses > (4_000_000 - CACHE_BYTES) / 4096);
 }
 
+/// Ends the others, also where its own thread panics.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 #[test]
 fn lookups_are_told_beside_commits_and_reads_and_never_fall() {
     let directory = tempfile::tempdir().unwrap();
@@ -53,6 +62,7 @@ fn lookups_are_told_beside_commits_and_reads_and_never_fall() {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
+            let _over = Over(&is_over);
             for round in 0..300_u32 {
                 let entry = |number: u32| {
                     let key = (round * 100 + number).to_be_bytes().to_vec();
@@ -61,7 +71,6 @@ fn lookups_are_told_beside_commits_and_reads_and_never_fall() {
                 let entries = (0..100).map(entry).collect();
                 engine.commit(entries, Level::Visible).unwrap();
             }
-            is_over.store(true, Ordering::Release);
         });
         scope.spawn(|| {
             while !is_over.load(Ordering::Acquire) {
